@@ -1,0 +1,109 @@
+"""Where pods run: what every engine offers, and what it tells.
+
+1. `launch` and `stop` are idempotent by (pod, run) for ever: a run that was launched, stopped or
+   ended before is never launched again, whatever crashed in between.
+2. Reports are delivered at least once, in order for one run, until `forget`: an engine that
+   reconnects or adopts repeats what it knows. Whoever receives them tolerates repeats.
+3. Every launch and every stop is followed, sooner or later, by exactly one distinct RunEnded
+   (repeats of the same one aside), also when nothing was ever started.
+4. Methods return at once; whatever takes time happens in the background.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from events.pod import PodSpec, Port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """What an engine needs in order to run."""
+
+    pod: str
+    """Id of the pod; safe as a file name."""
+    run: int
+    spec: PodSpec
+    ports: tuple[Port, ...]
+    host: str
+    environment: tuple[tuple[str, str], ...] = ()
+    """Set before the spec's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunKey:
+    """Names one run."""
+
+    pod: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLaunched:
+    """The host has taken the run."""
+
+    key: RunKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStarted:
+    """A container's process was started."""
+
+    key: RunKey
+    container: str
+    process: int
+    """Process id, 0 when simulated."""
+    at: int
+    """Microseconds since the epoch, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerExited:
+    """A container's process ended, or could not be started."""
+
+    key: RunKey
+    container: str
+    exit_code: int
+    signal: str
+    at: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """Nothing of the run is left, and nothing of it will ever start."""
+
+    key: RunKey
+    is_lost: bool = False
+    """True when how it ended is not known."""
+    message: str = ""
+
+
+Report = RunLaunched | ContainerStarted | ContainerExited | RunEnded
+Listener = Callable[[Report], None]
+"""Called on the event loop."""
+
+
+class Engine(Protocol):
+    """One way of running pods on one host."""
+
+    async def start(self) -> None:
+        """Make ready; adopts what still runs from before."""
+
+    async def close(self, *, end_pods: bool) -> None:
+        """Stop serving. With `end_pods` everything that runs is killed, else it goes on."""
+
+    def launch(self, order: RunOrder) -> None:
+        """Start the run unless it was launched or stopped before."""
+
+    def stop(self, key: RunKey, *, grace_s: int) -> None:
+        """End the run, or see that it never starts: SIGTERM to each container's group, SIGKILL after the grace."""
+
+    def observe(self, keys: Sequence[RunKey]) -> None:
+        """Repeat what is known of these runs; a run of which nothing is known is reported lost."""
+
+    def forget(self, key: RunKey) -> None:
+        """The run's end is on disk: stop repeating it, and keep its sandbox as long as retention allows."""
+
+    def forget_pod(self, pod: str) -> None:
+        """The pod is gone: remove its sandboxes once none of its runs is left."""

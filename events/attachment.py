@@ -1,0 +1,18 @@
+"""Something that one façade stores with an entity and that nobody else opens.
+
+1. The kernel carries attachments and never looks into them.
+2. Only the façade that wrote an attachment reads it; `kind` and `version` tell it how.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Opaque bytes with a name."""
+
+    kind: str
+    """Who wrote it and what it is, dotted: `<api>.<what>`."""
+    version: int
+    """Form of the body, from 1; raised when the façade changes it."""
+    body: bytes

@@ -1,0 +1,212 @@
+"""What can happen to a job: the wish for N pods kept alike, and one workflow at a time.
+
+1. A job has three counters, each from 1: `config` (what its pods run), `goal` (how often its goal
+   was set) and `workflow` (how often its workflow was touched). Together they are its version.
+2. A workflow brings the pods from one configuration to the next. Creating the job is the first
+   workflow, from configuration 0.
+3. What a job knows of its pods is what they reported; the last report of a pod counts.
+4. Instance ranges are inclusive at both ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from events.attachment import Attachment
+from events.goal import Goal
+from events.pod import PodPhase, PodSpec
+
+InstanceRange = tuple[int, int]
+"""First and last instance number, inclusive."""
+
+
+class JobPhase(StrEnum):
+    """What is true of a job, derived from what its pods reported."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    KILLING = "killing"
+    KILLED = "killed"
+    DELETED = "deleted"
+
+
+class WorkflowKind(StrEnum):
+    """What a workflow does to the pods."""
+
+    UPDATE = "update"
+    RESTART = "restart"
+
+
+class WorkflowPhase(StrEnum):
+    """Where a workflow stands."""
+
+    INITIALIZED = "initialized"
+    ROLLING_FORWARD = "rolling_forward"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    ABORTED = "aborted"
+    FAILED = "failed"
+    ROLLING_BACKWARD = "rolling_backward"
+    ROLLED_BACK = "rolled_back"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when nothing more happens in the workflow."""
+        return self in WORKFLOW_TERMINAL
+
+
+WORKFLOW_TERMINAL = frozenset(
+    {WorkflowPhase.SUCCEEDED, WorkflowPhase.ABORTED, WorkflowPhase.FAILED, WorkflowPhase.ROLLED_BACK}
+)
+"""Phases after which only a new workflow may follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What a job is made of."""
+
+    name: str
+    """For people; not unique."""
+    instance_count: int
+    default: PodSpec | None
+    """What an instance runs that has no spec of its own; None when every instance has one."""
+    instances: tuple[tuple[int, PodSpec], ...] = ()
+    """Specs of single instances, complete (already merged with the default), by instance number."""
+    owner: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Sorted by key, then value."""
+    pool: str = "default"
+    """Id of the resource pool it runs in."""
+    maximum_unavailable: int = 0
+    """How many pods may be unavailable before voluntary disruption waits; 0 for any number."""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowOptions:
+    """How a workflow goes about its pods."""
+
+    batch_size: int = 0
+    """Pods in flight at once; 0 for all."""
+    max_instance_retries: int = 0
+    """Failures after which an instance counts as failed; 0 for never."""
+    max_tolerable_failures: int = 0
+    """Failed instances at which the workflow fails; 0 for no limit."""
+    start_paused: bool = False
+    roll_back_on_failure: bool = False
+    in_place: bool = False
+    start_pods: bool = False
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCreated:
+    """The job exists, with goal running, configuration 1 and version 1-1-1."""
+
+    spec: JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStarted:
+    """A workflow exists, initialized or paused."""
+
+    kind: WorkflowKind
+    config: int
+    """The configuration it brings the pods to."""
+    previous_config: int
+    """The configuration it comes from, 0 for none."""
+    options: WorkflowOptions
+    added: tuple[InstanceRange, ...] = ()
+    updated: tuple[InstanceRange, ...] = ()
+    removed: tuple[InstanceRange, ...] = ()
+    opaque: str = ""
+    """Text of the client, returned as given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowAdvanced:
+    """These instances are now in flight; an initialized workflow rolls forward."""
+
+    instances: InstanceRange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowInstanceEnded:
+    """An instance is where the workflow wants it, or has failed for good."""
+
+    instance: int
+    has_failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowPhaseChanged:
+    """The workflow stands elsewhere."""
+
+    phase: WorkflowPhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPodReported:
+    """A pod of the job told how it is; earlier reports of this instance no longer count."""
+
+    instance: int
+    run: int
+    phase: PodPhase
+    """`deleted` when the pod is gone."""
+    goal: Goal
+    config: int
+    failure_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobGoalChanged:
+    """The goal was set, perhaps to what it was; the goal counter moves. Unset when a pod's start did it."""
+
+    goal: Goal
+    is_counted: bool = True
+    """False when the counter stays: a pod was started, so the job's goal is to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPhaseChanged:
+    """The derived phase is another one."""
+
+    phase: JobPhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDeleted:
+    """All pods are gone and the job with them. Nothing follows."""
+
+
+JobEvent = (
+    JobCreated
+    | WorkflowStarted
+    | WorkflowAdvanced
+    | WorkflowInstanceEnded
+    | WorkflowPhaseChanged
+    | JobPodReported
+    | JobGoalChanged
+    | JobPhaseChanged
+    | JobDeleted
+)
+
+TOPICS: Mapping[str, type[JobEvent]] = MappingProxyType(
+    {
+        "job.created:1": JobCreated,
+        "job.workflow_started:1": WorkflowStarted,
+        "job.workflow_advanced:1": WorkflowAdvanced,
+        "job.workflow_instance_ended:1": WorkflowInstanceEnded,
+        "job.workflow_phase_changed:1": WorkflowPhaseChanged,
+        "job.pod_reported:1": JobPodReported,
+        "job.goal_changed:1": JobGoalChanged,
+        "job.phase_changed:1": JobPhaseChanged,
+        "job.deleted:1": JobDeleted,
+    }
+)
+"""The name under which each class is stored."""

@@ -7,7 +7,7 @@ from events.host import HostSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclareHost:
-    """The configuration declares this host: register it, or take over what changed; it is up unless under maintenance."""
+    """The configuration declares this host: register it, or take over what changed in it."""
 
     name: str
     spec: HostSpec

@@ -116,7 +116,8 @@ S_contra = TypeVar("S_contra", contravariant=True)
 class Decide(Protocol[S_contra]):
     """Form of `decide`. The state is None while the stream has no events."""
 
-    def __call__(self, state: S_contra | None, command: object, context: Context, /) -> Outcome: ...
+    def __call__(self, state: S_contra | None, command: object, context: Context, /) -> Outcome:
+        """Say whether the command may happen, and what is then true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

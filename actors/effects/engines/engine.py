@@ -97,7 +97,7 @@ class Engine(Protocol):
         """Start the run unless it was launched or stopped before."""
 
     def stop(self, key: RunKey, *, grace_s: int) -> None:
-        """End the run, or see that it never starts: SIGTERM to each container's group, SIGKILL after the grace."""
+        """End the run, or see that it never starts: SIGTERM to each group, SIGKILL after the grace."""
 
     def observe(self, keys: Sequence[RunKey]) -> None:
         """Repeat what is known of these runs; a run of which nothing is known is reported lost."""

@@ -1,0 +1,96 @@
+"""The only door between façades and kernel: commands in, views and watches out.
+
+1. A façade changes the system only by `execute`; it sees it only by the other methods.
+2. A refusal is raised as `Refused`, whatever refused it; nothing else of the kernel is raised.
+3. What a read waits for: point reads see every reply given before; lists wait until their tables
+   have reached the revision that was current when they were asked.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from actors.kernel.decider import Rejection
+from events.record import Recorded
+from projections.hosts import HostView
+from projections.jobs import JobView
+from projections.pods import PodView
+from projections.queries import JobQuery, Page, PodQuery
+from projections.watch.selector import Selector
+from projections.watch.subscription import Subscription
+
+R = TypeVar("R")
+
+
+class Refused(Exception):  # noqa: N818 - the field's word for it is a refusal, not an error of ours
+    """The request was refused, and nothing of it was done."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.reason)
+        self.rejection = rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who calls, and how: what a façade knows of a request beside its message."""
+
+    principal: str
+    origin: str
+    """The API through which it came."""
+    request_id: str
+    roles: frozenset[str] = frozenset()
+    key: str = ""
+    """Idempotency key, empty for none."""
+    fingerprint: str = ""
+    """Hash of the request's canonical form; set when there is a key."""
+    deadline: float | None = None
+    """Seconds on the event loop's clock."""
+    trace: str = ""
+
+
+class Gateway(Protocol):
+    """What every façade is given."""
+
+    async def execute(self, stream: str, command: object, call: Call, expect: type[R]) -> R:
+        """Run a command on one entity; answer its result, an instance of `expect`, once it is on disk.
+
+        With a key the answer of the first such call is given again; the same key with another
+        fingerprint is refused as already existing.
+        """
+
+    async def pod(self, id: str) -> PodView | None:  # noqa: A002 - the name of the thing
+        """Return the pod as it is now, None when there is none."""
+
+    async def job(self, id: str) -> JobView | None:  # noqa: A002
+        """Return the job as it is now, None when there is none or it was deleted."""
+
+    def pods_of(self, owner: str) -> Sequence[PodView]:
+        """Return the live pods of an owner by instance number."""
+
+    def hosts(self) -> Sequence[HostView]:
+        """Return all hosts by name."""
+
+    async def jobs_named(self, name: str) -> Sequence[str]:
+        """Return the ids of all jobs ever created under a name, newest first."""
+
+    async def list_jobs(self, query: JobQuery, call: Call) -> Page[JobView]:
+        """Return one page of jobs."""
+
+    async def list_pods(self, query: PodQuery, call: Call) -> Page[PodView]:
+        """Return one page of pods."""
+
+    def pod_history(self, id: str) -> AsyncIterator[tuple[Recorded, PodView]]:  # noqa: A002
+        """Yield each event of a pod with the view after it, oldest first, deleted pods included."""
+
+    def job_history(self, id: str) -> AsyncIterator[tuple[Recorded, JobView]]:  # noqa: A002
+        """Yield each event of a job with the view after it, oldest first, deleted jobs included."""
+
+    def watch(self, selector: Selector, start: int) -> Subscription:
+        """Watch from a revision, inclusive; 0 is from now. Refused as the watch hub says."""
+
+    @property
+    def revision(self) -> int:
+        """Revision of the last commit that views have seen."""
+
+    def new_id(self) -> str:
+        """A fresh random id in the form of a UUID, ordered by time."""

@@ -114,6 +114,10 @@ class PodSpec:
     kill_grace_s: int = 30
     """Time between SIGTERM and SIGKILL."""
     restart: Restart = Restart.ALWAYS
+    backoff_s: float = 30.0
+    """Pause before the restart after the first unwanted end; each further one doubles it."""
+    backoff_max_s: float = 3600.0
+    """Longest pause before a restart."""
     priority: int = 0
     preemptible: bool = False
     revocable: bool = False
@@ -178,6 +182,13 @@ class PodLaunching:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodLaunched:
     """The engine has taken the run; its init containers, if any, may be running."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodStarting:
+    """The run is `starting` although no start of a container was told: the next thing told was an end."""
 
     run: int
 
@@ -254,6 +265,18 @@ class PodRunStarted:
     run: int
     config: int
     spec: PodSpec
+    failure_count: int = 0
+    """Unwanted ends in a row before this run; 0 also when somebody asked for the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodReconfigured:
+    """The pod is to be of another configuration; runs begun from now on have it."""
+
+    config: int
+    spec: PodSpec
+    is_applied: bool
+    """True when the pod is of it at once, its run going on; False when only a new run will be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +292,7 @@ PodEvent = (
     | PodPlaced
     | PodLaunching
     | PodLaunched
+    | PodStarting
     | PodContainerStarted
     | PodContainerExited
     | PodRunning
@@ -276,6 +300,7 @@ PodEvent = (
     | PodStopRequested
     | PodEnded
     | PodRunStarted
+    | PodReconfigured
     | PodDeleted
 )
 
@@ -286,6 +311,7 @@ TOPICS: Mapping[str, type[PodEvent]] = MappingProxyType(
         "pod.placed:1": PodPlaced,
         "pod.launching:1": PodLaunching,
         "pod.launched:1": PodLaunched,
+        "pod.starting:1": PodStarting,
         "pod.container_started:1": PodContainerStarted,
         "pod.container_exited:1": PodContainerExited,
         "pod.running:1": PodRunning,
@@ -293,6 +319,7 @@ TOPICS: Mapping[str, type[PodEvent]] = MappingProxyType(
         "pod.stop_requested:1": PodStopRequested,
         "pod.ended:1": PodEnded,
         "pod.run_started:1": PodRunStarted,
+        "pod.reconfigured:1": PodReconfigured,
         "pod.deleted:1": PodDeleted,
     }
 )

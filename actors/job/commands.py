@@ -16,6 +16,8 @@ from events.pod import PodPhase
 class CreateJob:
     """Make the job and, in the same append, its first pods."""
 
+    job: str
+    """Id of the job: its stream is `job/<id>`, its pods' are `pod/<id>-<instance>`."""
     spec: JobSpec
     options: WorkflowOptions = WorkflowOptions()
     opaque: str = ""

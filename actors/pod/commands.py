@@ -154,6 +154,16 @@ class StopRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveRun:
+    """After a restart of the server: have the engine repeat what it knows of a run it was given."""
+
+    run: int
+    host: str
+    spec: PodSpec
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetRun:
     """The end of the run is on disk: the host may drop its record of it."""
 
@@ -168,4 +178,4 @@ class ForgetPod:
     host: str
 
 
-PodEffect = RequestPlacement | LaunchRun | StopRun | ForgetRun | ForgetPod
+PodEffect = RequestPlacement | LaunchRun | StopRun | ObserveRun | ForgetRun | ForgetPod

@@ -6,7 +6,11 @@
    reconnects or adopts repeats what it knows. Whoever receives them tolerates repeats.
 3. Every launch and every stop is followed, sooner or later, by exactly one distinct RunEnded
    (repeats of the same one aside), also when nothing was ever started.
-4. Methods return at once; whatever takes time happens in the background.
+4. Methods return at once; whatever takes time happens in the background. The listener is never
+   called inside one.
+5. After a restart, between `start` and anything else: `observe` the runs that were reported launched
+   and have not ended, `launch` again those that were handed out and not yet reported launched, `stop`
+   again those that were asked to end. Session pods of an earlier server have been ended by `start`.
 """
 
 from collections.abc import Callable, Sequence
@@ -99,8 +103,12 @@ class Engine(Protocol):
     def stop(self, key: RunKey, *, grace_s: int) -> None:
         """End the run, or see that it never starts: SIGTERM to each group, SIGKILL after the grace."""
 
-    def observe(self, keys: Sequence[RunKey]) -> None:
-        """Repeat what is known of these runs; a run of which nothing is known is reported lost."""
+    def observe(self, orders: Sequence[RunOrder]) -> None:
+        """Repeat what is known of these runs, all of which were once reported launched.
+
+        A real run of which nothing is known is reported lost; a simulated one, whose only world is the
+        journal that the order is from, is taken over as it is.
+        """
 
     def forget(self, key: RunKey) -> None:
         """The run's end is on disk: stop repeating it, and keep its sandbox as long as retention allows."""

@@ -130,7 +130,11 @@ class WorkflowStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowAdvanced:
-    """These instances are now in flight; an initialized workflow rolls forward."""
+    """These instances are now in flight; an initialized workflow rolls forward.
+
+    Those that it adds have their pods opened in the same append: run 1, initialized, or killed when
+    the job's goal is not to run.
+    """
 
     instances: InstanceRange
 
@@ -173,6 +177,13 @@ class JobGoalChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobPodStartRequested:
+    """A client wants this pod to run; the pod is told."""
+
+    instance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPhaseChanged:
     """The derived phase is another one."""
 
@@ -192,6 +203,7 @@ JobEvent = (
     | WorkflowPhaseChanged
     | JobPodReported
     | JobGoalChanged
+    | JobPodStartRequested
     | JobPhaseChanged
     | JobDeleted
 )
@@ -205,6 +217,7 @@ TOPICS: Mapping[str, type[JobEvent]] = MappingProxyType(
         "job.workflow_phase_changed:1": WorkflowPhaseChanged,
         "job.pod_reported:1": JobPodReported,
         "job.goal_changed:1": JobGoalChanged,
+        "job.pod_start_requested:1": JobPodStartRequested,
         "job.phase_changed:1": JobPhaseChanged,
         "job.deleted:1": JobDeleted,
     }

@@ -1,0 +1,120 @@
+"""The form of an event in a row: `[is last, envelope, body]`, packed by msgpack.
+
+1. The envelope is a bin that holds an array in the order of ENVELOPE; what is missing at its end
+   has its default, what follows is of a newer version and ignored. It is packed once per append.
+2. The body is a map, or, when it is long, an extension that names the blob in which the map stands.
+3. A longer outer array is of a newer version; what follows the body is ignored.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]  # ships neither stubs nor py.typed
+
+from events.codec import Codec, Undecodable
+from events.codec.codec import UNREADABLE, unpack
+from events.journal.blobs import BlobRef, Blobs
+from events.journal.store import Row
+from events.record import Delivery, Envelope, Recorded
+
+LONG = 64 * 1024
+"""Bodies with more bytes than this stand in blobs."""
+
+BLOB = 1
+"""Number of the msgpack extension that names a blob."""
+
+BLOB_MARK = b"\xc7\x20\x01"
+"""How msgpack begins such an extension: 32 bytes of type 1 follow."""
+
+BLOB_LENGTH = 35
+"""Bytes of such an extension; it is the end of its row's state."""
+
+ENVELOPE = ("at", "principal", "origin", "request_id", "cause", "trace", "delivery", "delivered")
+"""Order of an envelope's fields. New ones are added at the end."""
+
+_SYSTEM = Envelope(at=0)
+_DEFAULTS = tuple(getattr(_SYSTEM, name) for name in ENVELOPE)
+
+
+def pack_envelope(envelope: Envelope) -> bytes:
+    """Return the envelope as an array without what is at its default at the end."""
+    values = [getattr(envelope, name) for name in ENVELOPE]
+    while len(values) > 1 and values[-1] == _DEFAULTS[len(values) - 1]:
+        values.pop()
+    packed: bytes = msgpack.packb(values)
+    return packed
+
+
+def unpack_envelope(packed: bytes) -> Envelope:
+    """Return the envelope."""
+    values: tuple[Any, ...] = unpack(packed)
+    at, principal, origin, request_id, cause, trace, delivery, delivered = (
+        *values[: len(_DEFAULTS)],
+        *_DEFAULTS[len(values) :],
+    )
+    return Envelope(
+        at=at,
+        principal=principal,
+        origin=origin,
+        request_id=request_id,
+        cause=cause,
+        trace=trace,
+        delivery=None if delivery is None else Delivery(*delivery[:3]),
+        delivered=delivered,
+    )
+
+
+def beginnings(envelope: Envelope) -> tuple[bytes, bytes]:
+    """Return what stands before the body in the states of one append: before its last event, and of it."""
+    packed: bytes = msgpack.packb(pack_envelope(envelope))
+    return b"\x93\xc2" + packed, b"\x93\xc3" + packed
+
+
+def blob_body(ref: BlobRef) -> bytes:
+    """Return what stands in place of a long body."""
+    return BLOB_MARK + bytes.fromhex(ref)
+
+
+def ref_in(ending: bytes) -> BlobRef:
+    """Return the blob that the last BLOB_LENGTH bytes of a state name."""
+    return BlobRef(ending[len(BLOB_MARK) :].hex())
+
+
+class Decoder:
+    """Rows to records. Used by one thread.
+
+    Args:
+        codec: Knows the events.
+        blobs: Where long bodies stand.
+    """
+
+    def __init__(self, codec: Codec, blobs: Blobs) -> None:
+        self._codec = codec
+        self._blobs = blobs
+        self._packed: bytes | None = None
+        self._envelope = _SYSTEM
+
+    def records(self, rows: Iterable[Row]) -> Iterator[Recorded]:
+        """Yield the rows as records. Raises UnknownTopic, Undecodable, or what blobs raise."""
+        decode = self._codec.decode_map
+        packed, envelope = self._packed, self._envelope
+        for revision, stream, version, topic, state in rows:
+            try:
+                fields: Any = unpack(state)
+                is_last, packed_now, body = fields[0], fields[1], fields[2]
+                if packed_now != packed:  # rows of one append share the bytes, so they share the object
+                    packed, envelope = packed_now, unpack_envelope(packed_now)
+                    self._packed, self._envelope = packed, envelope
+            except UNREADABLE as error:
+                raise Undecodable(topic, f"row at revision {revision}: {error}") from error
+            if body.__class__ is msgpack.ExtType:
+                body = self._resolve(topic, body)
+            yield Recorded(revision, stream, version, decode(topic, body), envelope, is_last)
+
+    def _resolve(self, topic: str, named: msgpack.ExtType) -> object:
+        if named.code != BLOB:
+            raise Undecodable(topic, f"extension {named.code} is of a newer version")
+        try:
+            return unpack(self._blobs.get(BlobRef(named.data.hex())))
+        except UNREADABLE as error:
+            raise Undecodable(topic, str(error)) from error

@@ -1,0 +1,1 @@
+"""The `.proto` files of the five APIs, and the program that turns them into `protocol.pb`."""

@@ -1,1 +1,20 @@
-"""Job."""
+"""A job: the wish for a number of pods kept alike."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from actors.job.decider import decide, evolve, outstanding, react
+from actors.job.state import ALLOWED, TRANSITIONS, JobState, is_finished
+from actors.kernel.decider import Decide, Entity
+
+ENTITY: Entity[JobState] = Entity(
+    name="job",
+    decide=cast("Decide[JobState]", decide),  # the kernel routes only a job's commands to it
+    evolve=cast("Callable[[JobState | None, str, object], JobState]", evolve),
+    react=cast("Callable[[JobState, object], Sequence[object]]", react),
+    outstanding=outstanding,
+    is_finished=is_finished,
+)
+"""The job as the kernel is told of it."""
+
+__all__ = ["ALLOWED", "ENTITY", "TRANSITIONS", "JobState", "decide", "evolve", "outstanding", "react"]

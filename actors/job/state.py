@@ -1,0 +1,179 @@
+"""What is remembered of a job, and the tables of its phases and its workflow's phases.
+
+1. `TRANSITIONS` and `WORKFLOW_TRANSITIONS` hold the edges that decisions take so far; a test
+   checks that none leaves them. `ALLOWED` and `WORKFLOW_ALLOWED` hold all that may ever happen.
+2. A job's phase is derived (`phases.py`), so nearly every phase may follow every other; only
+   `deleted` is final.
+3. The maps are persistent: an event about one pod costs O(log n), whatever the number of pods.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from immutables import Map
+
+from events.goal import Goal
+from events.job import (
+    InstanceRange,
+    JobCreated,
+    JobDeleted,
+    JobEvent,
+    JobPhase,
+    JobPhaseChanged,
+    JobSpec,
+    WorkflowAdvanced,
+    WorkflowKind,
+    WorkflowOptions,
+    WorkflowPhase,
+    WorkflowPhaseChanged,
+    WorkflowStarted,
+)
+from events.pod import PodPhase
+
+J = JobPhase
+W = WorkflowPhase
+
+
+def _derived(*phases: JobPhase) -> Mapping[type[JobEvent], tuple[JobPhase, ...]]:
+    return MappingProxyType({JobPhaseChanged: phases, JobDeleted: (J.DELETED,)})
+
+
+TRANSITIONS: Mapping[JobPhase | None, Mapping[type[JobEvent], tuple[JobPhase, ...]]] = MappingProxyType(
+    {
+        None: {JobCreated: (J.PENDING,)},
+        J.PENDING: _derived(J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED),
+        J.RUNNING: _derived(J.PENDING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED),
+        J.SUCCEEDED: _derived(J.PENDING, J.KILLING),
+        J.FAILED: _derived(J.PENDING, J.KILLING),
+        J.KILLING: _derived(J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLED),
+        J.KILLED: _derived(J.PENDING, J.RUNNING, J.KILLING),
+        J.DELETED: {},
+    }
+)
+"""Phase before -> class of event -> phases after. None stands for a job that never was."""
+
+STEADY: frozenset[type[JobEvent]] = frozenset()
+
+_ANY = (J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED, J.DELETED)
+
+ALLOWED: Mapping[JobPhase, tuple[JobPhase, ...]] = MappingProxyType(
+    {phase: tuple(each for each in _ANY if each is not phase) for phase in _ANY if phase is not J.DELETED}
+    | {J.DELETED: ()}
+)
+"""Every change of phase that may ever happen."""
+
+WORKFLOW_TRANSITIONS: Mapping[WorkflowPhase | None, Mapping[type[JobEvent], tuple[WorkflowPhase, ...]]] = (
+    MappingProxyType(
+        {
+            None: {WorkflowStarted: (W.INITIALIZED, W.PAUSED)},
+            W.INITIALIZED: {
+                WorkflowAdvanced: (W.ROLLING_FORWARD,),
+                WorkflowPhaseChanged: (W.ROLLING_FORWARD,),
+            },
+            W.PAUSED: {WorkflowPhaseChanged: (W.ABORTED,)},
+            W.ROLLING_FORWARD: {WorkflowPhaseChanged: (W.SUCCEEDED, W.FAILED, W.ABORTED)},
+        }
+    )
+)
+"""As `TRANSITIONS`, for the phase of the workflow. None stands for no workflow yet."""
+
+WORKFLOW_ALLOWED: Mapping[WorkflowPhase, tuple[WorkflowPhase, ...]] = MappingProxyType(
+    {
+        W.INITIALIZED: (W.ROLLING_FORWARD, W.PAUSED, W.ABORTED),
+        W.ROLLING_FORWARD: (W.SUCCEEDED, W.FAILED, W.ROLLING_BACKWARD, W.PAUSED, W.ABORTED),
+        W.PAUSED: (W.INITIALIZED, W.ROLLING_FORWARD, W.ROLLING_BACKWARD, W.ABORTED),
+        W.ROLLING_BACKWARD: (W.ROLLED_BACK, W.FAILED, W.PAUSED, W.ABORTED),
+        W.SUCCEEDED: (),
+        W.FAILED: (),
+        W.ABORTED: (),
+        W.ROLLED_BACK: (),
+    }
+)
+"""Every change of a workflow's phase that may ever happen."""
+
+
+class PodKnown(NamedTuple):
+    """What a pod reported last."""
+
+    run: int
+    phase: PodPhase
+    goal: Goal
+    config: int
+    failure_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """The workflow of a job, current or last."""
+
+    ordinal: int
+    """How many workflows the job has had, this one included."""
+    kind: WorkflowKind
+    phase: WorkflowPhase
+    config: int
+    previous_config: int
+    options: WorkflowOptions
+    total: int
+    """Instances that it is about."""
+    waiting: tuple[InstanceRange, ...]
+    """Instances to be added that it has not taken yet."""
+    in_flight: Map[int, None]
+    """Instances that it has taken and that are not where it wants them."""
+    done: int = 0
+    failed: int = 0
+
+    @property
+    def is_creation(self) -> bool:
+        """True for the workflow that makes the job's first pods."""
+        return self.previous_config == 0
+
+    @property
+    def is_active(self) -> bool:
+        """True while more may happen in it."""
+        return not self.phase.is_terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """A job and what it knows of its pods."""
+
+    id: str
+    spec: JobSpec
+    goal: Goal
+    phase: JobPhase
+    config: int
+    """Number of the current configuration, from 1."""
+    goal_count: int
+    """How often the goal was set, creation included."""
+    workflow_count: int
+    """How often the workflow was touched, creation included."""
+    workflow: Workflow | None
+    pods: Map[int, PodKnown]
+    """Pods that exist, by instance number."""
+    counts: Map[PodPhase, int]
+    """How many pods are in a phase; phases without pods may be absent."""
+
+    @property
+    def version(self) -> str:
+        """The text that a change must name."""
+        return f"{self.config}-{self.goal_count}-{self.workflow_count}"
+
+    @property
+    def stream(self) -> str:
+        """The job's own stream."""
+        return f"job/{self.id}"
+
+    def pod_stream(self, instance: int) -> str:
+        """Return the stream of a pod of the job."""
+        return f"pod/{self.id}-{instance}"
+
+    def count(self, *phases: PodPhase) -> int:
+        """Return how many pods are in one of these phases."""
+        return sum(self.counts.get(phase, 0) for phase in phases)
+
+
+def is_finished(state: JobState) -> bool:
+    """Return whether nothing more will happen to the job by itself."""
+    return state.phase is J.DELETED or (state.phase is J.KILLED and state.goal is Goal.KILLED)

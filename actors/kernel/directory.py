@@ -1,0 +1,173 @@
+"""Finds the actor of a stream, wakes it from the journal, and lets idle ones leave memory.
+
+1. A stream has at most one actor. Concurrent wakes of one stream share one load.
+2. A short stream is read at once on the loop; a long one by a reader, while messages wait.
+3. Beyond the bound the least recently used idle actors leave, finished ones first. An actor that
+   has anything uncommitted, waiting or unanswered stays.
+4. A stream without events has no actor for longer than its messages take.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+from pykka._envelope import Envelope
+
+from actors.kernel.decider import Code, Entity, Rejection
+from actors.kernel.entity import EntityActor, Shell
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.request import Answer, Request
+from events.record import Recorded, entity_of
+
+SHORT = 200
+"""Events that a point read on the loop may take in."""
+PAGE = 1000
+"""Events that a reader takes in at once."""
+
+
+class Streams(Protocol):
+    """What the directory reads."""
+
+    def stream(self, stream: str, *, after: int = 0, limit: int) -> list[Recorded]:
+        """Return events of a stream after a version, oldest first."""
+
+
+class Directory:
+    """All actors in memory."""
+
+    def __init__(
+        self,
+        *,
+        entities: Mapping[str, Entity[Any]],
+        point_reader: Streams,
+        read_page: Callable[[str, int, int], Awaitable[list[Recorded]]],
+        spawn: Callable[[Awaitable[None]], object],
+        on_unreadable: Callable[[str, BaseException], None],
+        mailbox_bound: int = 10_000,
+        resident_bound: int = 250_000,
+    ) -> None:
+        self._entities = entities
+        self._point_reader = point_reader
+        self._read_page = read_page
+        self._spawn = spawn
+        self._on_unreadable = on_unreadable
+        self._mailbox_bound = mailbox_bound
+        self._resident_bound = resident_bound
+        self._shell: Shell | None = None
+        self._actors: dict[str, EntityActor] = {}
+        self._idle: OrderedDict[str, None] = OrderedDict()
+        self._finished: OrderedDict[str, None] = OrderedDict()
+
+    def bind(self, shell: Shell) -> None:
+        """Give what every actor needs; once, before anything else."""
+        self._shell = shell
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def resident(self, stream: str) -> EntityActor | None:
+        """Return the actor of a stream if it is in memory."""
+        return self._actors.get(stream)
+
+    def residents(self) -> Iterator[EntityActor]:
+        """Go through all actors in memory; none may come or go meanwhile."""
+        return iter(self._actors.values())
+
+    def deliver(self, stream: str, request: Request, reply: LoopFuture[Answer]) -> None:
+        """Put a command into the mailbox of its entity."""
+        actor = self.wake(stream)
+        if request.delivery is None and len(actor.mailbox) >= self._mailbox_bound:
+            reply.set(
+                Rejection(
+                    Code.EXHAUSTED, f"{stream} has {self._mailbox_bound} requests waiting; try again later"
+                )
+            )
+            return
+        actor.mailbox.put(Envelope(request, reply))
+
+    def wake(self, stream: str) -> EntityActor:
+        """Return the actor of a stream, perhaps while its state is still being read."""
+        actor = self._actors.get(stream)
+        if actor is None:
+            actor = self._add(stream)
+            self._load(actor)
+        return actor
+
+    def open(self, stream: str, after: int) -> EntityActor:
+        """Return the actor of a stream that is opened after a version that it is known to have."""
+        actor = self._actors.get(stream)
+        if actor is None:
+            actor = self._add(stream)
+            if after:
+                self._load(actor)
+            actor.loaded()
+        if actor.version != after:
+            raise AssertionError(f"{stream} is opened after version {after} and has {actor.version}")
+        return actor
+
+    def reload(self, actor: EntityActor) -> None:
+        """Let an actor forget what is not on disk and read what is."""
+        actor.forget()
+        self._load(actor)
+
+    def place(self, stream: str) -> EntityActor:
+        """Make the actor of a stream that is about to be filled from a scan of the journal."""
+        return self._add(stream)
+
+    def drop(self, actor: EntityActor) -> None:
+        """Let an idle actor leave memory."""
+        self._actors.pop(actor.stream, None)
+        self._idle.pop(actor.stream, None)
+        self._finished.pop(actor.stream, None)
+        actor.actor_stopped.set()
+
+    def came_to_rest(self, actor: EntityActor) -> None:
+        """Take note that an actor has nothing to do, and make room if there are too many."""
+        if not actor.is_idle:
+            return
+        if not actor.version:
+            self.drop(actor)
+            return
+        finished = actor.entity.is_finished(actor.state)
+        (self._idle if finished else self._finished).pop(actor.stream, None)
+        resting = self._finished if finished else self._idle
+        resting[actor.stream] = None
+        resting.move_to_end(actor.stream)
+        while len(self._actors) > self._resident_bound and (self._finished or self._idle):
+            oldest, _ = (self._finished or self._idle).popitem(last=False)
+            candidate = self._actors.get(oldest)
+            if candidate is not None and candidate.is_idle:
+                self.drop(candidate)
+
+    # ------------------------------------------------------------ loading
+
+    def _add(self, stream: str) -> EntityActor:
+        if self._shell is None:
+            raise AssertionError("the directory has no shell yet")
+        actor = EntityActor(stream, self._entities[entity_of(stream)], self._shell)
+        self._actors[stream] = actor
+        return actor
+
+    def _load(self, actor: EntityActor) -> None:
+        records = self._point_reader.stream(actor.stream, limit=SHORT + 1)
+        actor.load(records)
+        if len(records) <= SHORT:
+            actor.loaded()
+        else:
+            self._spawn(self._load_rest(actor, actor.generation))
+
+    async def _load_rest(self, actor: EntityActor, generation: int) -> None:
+        while True:
+            try:
+                records: Sequence[Recorded] = await self._read_page(actor.stream, actor.version, PAGE)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the stream cannot be served
+                structlog.get_logger().exception("stream_unreadable", stream=actor.stream)
+                self._on_unreadable(actor.stream, error)
+                return
+            if actor.generation != generation:
+                return
+            actor.load(records)
+            if len(records) < PAGE:
+                actor.loaded()
+                return

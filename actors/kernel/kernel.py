@@ -1,0 +1,279 @@
+"""The kernel put together: entities in, commands in, events out, effects out.
+
+1. It knows no entity and no API by name; it is told of entities and of who carries out effects.
+2. Everything here runs on the event loop's thread.
+3. A caller is answered after the commit, or not at all when the truth is not known.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from actors.kernel.clock import Clock
+from actors.kernel.commits import Commits, Observer, Owed
+from actors.kernel.decider import ArmTimer, Code, Context, Entity, Rejection, Send
+from actors.kernel.directory import Directory
+from actors.kernel.dispatcher import Dispatcher, Runnable
+from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
+from actors.kernel.idempotency import Keys
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.post import Parcel, Post
+from actors.kernel.recovery import Recovery
+from actors.kernel.request import Answer, Request
+from actors.kernel.timers import Timers
+from events.codec import Codec
+from events.journal import Appender, Outcome, Reader
+from events.record import Delivery, Recorded
+
+Performer = Callable[[str, Any], None]
+"""Carries out one kind of effect; given the stream it belongs to. Twice does no harm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the kernel needs of the world."""
+
+    clock: Clock
+    new_id: Callable[[], str]
+    defer: Callable[[Callable[[], None]], object]
+    """Runs soon on the loop."""
+    later: Callable[[float, Callable[[], None]], object]
+    """Runs on the loop after so many seconds."""
+    spawn: Callable[[Awaitable[None]], object]
+    """Runs a coroutine beside the rest."""
+    read_page: Callable[[str, int, int], Awaitable[list[Recorded]]]
+    """Reads a page of a stream off the loop: stream, after which version, how many."""
+    on_fenced: Callable[[str], None]
+    """Told once that the journal takes no more appends."""
+
+
+class Kernel:
+    """All actors, and everything between them and the journal."""
+
+    def __init__(
+        self,
+        *,
+        entities: Iterable[Entity[Any]],
+        codec: Codec,
+        writer: Appender,
+        point_reader: Reader,
+        world: Surroundings,
+        dispatcher: Dispatcher | None = None,
+        mailbox_bound: int = 10_000,
+        resident_bound: int = 250_000,
+    ) -> None:
+        self._world = world
+        self._entities: Mapping[str, Entity[Any]] = {entity.name: entity for entity in entities}
+        self._dispatcher = dispatcher if dispatcher is not None else Dispatcher(world.defer)
+        self._dispatcher.on_crash = self._crashed
+        self._performers: dict[type, Performer] = {}
+        self._reader = point_reader
+        self.directory = Directory(
+            entities=self._entities,
+            point_reader=point_reader,
+            read_page=world.read_page,
+            spawn=world.spawn,
+            on_unreadable=lambda stream, error: world.on_fenced(f"{stream} cannot be read: {error}"),
+            mailbox_bound=mailbox_bound,
+            resident_bound=resident_bound,
+        )
+        self.directory.bind(self)
+        self.commits = Commits(
+            writer=writer,
+            encode=codec.encode,
+            open_stream=self.directory.open,
+            reload=self.directory.reload,
+            perform=self._perform,
+            at_rest=self.directory.came_to_rest,
+            on_fenced=world.on_fenced,
+        )
+        self.post = Post(deliver=self.directory.deliver, later=world.later)
+        self.timers = Timers(clock=world.clock, deliver=self.directory.deliver)
+        self._keys = Keys(read=self._first, decode=codec.decode)
+
+    # ------------------------------------------------------------ set up
+
+    def observe(self, observer: Observer) -> None:
+        """Show every commit to somebody, before its replies are released."""
+        self.commits.observers.append(observer)
+
+    def perform_with(self, effect: type, performer: Performer) -> None:
+        """Name who carries out a kind of effect."""
+        self._performers[effect] = performer
+
+    def recover(self, records: Iterable[Recorded], also: Callable[[Recorded], None]) -> Callable[[], None]:
+        """Fill memory from a scan of the whole journal, showing each record to `also`.
+
+        Returns what takes up the work that was left: to be called once everybody is ready.
+        """
+        recovery = Recovery(self._entities, self.directory, self._reader)
+        for record in records:
+            recovery.take(record)
+            also(record)
+        return lambda: self._resume(recovery)
+
+    def _resume(self, recovery: Recovery) -> None:
+        for actor, delivery, send, revision in recovery.unanswered():
+            self.post.send(Parcel(actor, send.to, send.command, delivery, revision))
+        for actor in list(self.directory.residents()):
+            for effect in actor.entity.outstanding(actor.state):
+                self._carry_out(actor, effect)
+            self.directory.came_to_rest(actor)
+
+    # ------------------------------------------------------------ commands
+
+    def tell(self, stream: str, command: object, *, cause: int = 0) -> LoopFuture[Answer]:
+        """Give an entity a command of the server's own."""
+        reply: LoopFuture[Answer] = LoopFuture()
+        self.directory.deliver(stream, Request(command=command, cause=cause), reply)
+        return reply
+
+    async def ask(self, stream: str, request: Request) -> Answer:
+        """Give an entity a command of a caller and wait for the answer.
+
+        A caller who goes away while it waits leaves undone what was not decided yet; what was
+        decided is carried through.
+        """
+        keyed = request.keyed
+        if keyed is not None and (replay := await self._keys.claim(keyed)) is not None:
+            return replay
+        reply: LoopFuture[Answer] = LoopFuture()
+        if keyed is not None:
+            reply.then(lambda _: self._keys.give_back(keyed))
+        self.directory.deliver(stream, request, reply)
+        try:
+            return await reply
+        finally:
+            request.is_abandoned = not reply.is_done
+
+    def ask_together(
+        self, commands: Sequence[tuple[str, object]], *, cause: int = 0, all_or_none: bool = True
+    ) -> LoopFuture[tuple[Answer, ...]]:
+        """Give several entities a command each; what they decide is one atomic append.
+
+        The decisions are taken in stream order, in one step, once all the entities are in memory.
+        With `all_or_none` one rejection leaves all undone, else the rejected are left out.
+        """
+        if len({stream for stream, _ in commands}) < len(commands):
+            raise ValueError("each entity may be named once")
+        answered: LoopFuture[tuple[Answer, ...]] = LoopFuture()
+        ordered = sorted(range(len(commands)), key=lambda position: commands[position][0])
+        self._world.defer(lambda: self._decide_together(commands, ordered, cause, all_or_none, answered))
+        return answered
+
+    def _decide_together(
+        self,
+        commands: Sequence[tuple[str, object]],
+        ordered: Sequence[int],
+        cause: int,
+        all_or_none: bool,  # noqa: FBT001 - private, passed on
+        answered: LoopFuture[tuple[Answer, ...]],
+    ) -> None:
+        actors = [self.directory.wake(stream) for stream, _ in commands]
+        if not all(actor.is_loaded for actor in actors):
+            self._world.later(
+                0.001, lambda: self._decide_together(commands, ordered, cause, all_or_none, answered)
+            )
+            return
+        answers: dict[int, Answer] = {}
+        parts: dict[int, Part] = {}
+        for position in ordered:
+            actor, command = actors[position], commands[position][1]
+            outcome = actor.entity.decide(
+                actor.state, command, self.context(Request(command=command, cause=cause))
+            )
+            if isinstance(outcome, Rejection):
+                answers[position] = outcome
+            else:
+                parts[position] = Part(actor, outcome)
+        if answers and all_or_none:
+            refused = next(iter(answers.values()))
+            answered.set(tuple(answers.get(position, refused) for position in range(len(commands))))
+            return
+        changing = [part for part in parts.values() if part.decision.events or part.decision.opens]
+        if not changing:
+            answered.set(tuple(answers[position] for position in sorted(answers)))
+            return
+        reply: LoopFuture[Answer] = LoopFuture()
+
+        def concluded(done: LoopFuture[Answer]) -> None:
+            try:
+                answer = done.get()
+            except Exception as error:  # noqa: BLE001 - handed on
+                answered.fail(error)
+                return
+            answered.set(tuple(answers.get(position, answer) for position in range(len(commands))))
+
+        reply.then(concluded)
+        self.propose(changing, Request(command=None, cause=cause), reply)
+
+    # ------------------------------------------------------------ what actors need
+
+    def context(self, request: Request) -> Context:
+        """Make the context of a decision that is taken now."""
+        return Context(
+            now=self._world.clock.now(),
+            new_id=self._world.new_id,
+            principal=request.principal,
+            origin=request.origin,
+            cause=request.cause,
+        )
+
+    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer]) -> None:
+        """Append what was decided, and answer after the commit."""
+        self.commits.propose(parts, request, reply, self._world.clock.now())
+
+    def schedule(self, actor: EntityActor) -> None:
+        """Give the actor a turn."""
+        self._dispatcher.add(actor)
+
+    def came_to_rest(self, actor: EntityActor) -> None:
+        """Take note that the actor has nothing to do."""
+        self.directory.came_to_rest(actor)
+
+    # ------------------------------------------------------------ effects
+
+    def _perform(self, actor: EntityActor, revision: int, owed: Owed) -> None:
+        ordinal = 0
+        for effect in owed.effects:
+            if isinstance(effect, Send):
+                delivery = Delivery(actor.stream, owed.version, ordinal)
+                ordinal += 1
+                self.post.send(Parcel(actor, effect.to, effect.command, delivery, revision))
+            else:
+                self._carry_out(actor, effect)
+
+    def _carry_out(self, actor: EntityActor, effect: object) -> None:
+        if isinstance(effect, ArmTimer):
+            self.timers.arm(actor.stream, effect)
+            return
+        performer = self._performers.get(type(effect))
+        if performer is None:
+            structlog.get_logger().error("effect_unknown", stream=actor.stream, effect=type(effect).__name__)
+            return
+        performer(actor.stream, effect)
+
+    def _crashed(self, actor: Runnable, error: Exception) -> None:
+        # What it decided may be half in memory; only the journal knows what is true.
+        structlog.get_logger().error("actor_crashed", actor=str(actor), exc_info=error)
+        self._world.on_fenced(f"{actor} raised {type(error).__name__}: {error}")
+
+    def _first(self, stream: str) -> Recorded | None:
+        records = self._reader.stream(stream, limit=1)
+        return records[0] if records else None
+
+    # ------------------------------------------------------------ the writer's answers
+
+    def conclude(self, outcomes: Sequence[Outcome]) -> None:
+        """Take the writer's answers to one commit, on the loop."""
+        self.commits.conclude(outcomes)
+
+
+def rejection_of(answer: Answer) -> Rejection | None:
+    """Return the rejection that an answer is, None when it was accepted."""
+    return answer if isinstance(answer, Rejection) else None
+
+
+__all__ = ["NOTHING_STORED", "Code", "Kernel", "Performer", "Surroundings", "rejection_of"]

@@ -1,0 +1,98 @@
+"""Delivers the commands that entities send to each other: at least once, and in order.
+
+1. A command is sent after the event that asked for it is committed, under an identity that is
+   derived from that event; receivers refuse what they have taken before.
+2. Between one sender and one receiver there is one command under way; the next waits for its
+   answer. So a repeat never overtakes, and a refusal by identity is always of a repeat.
+3. Whatever the receiver answers, rejection included, ends the delivery; only an answer that says
+   "nothing was stored, try again" leads to a repeat, after a pause.
+4. At most `window` commands are under way; the rest wait in order.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from actors.kernel.decider import Code, Rejection
+from actors.kernel.entity import EntityActor
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.request import Answer, Request
+from events.record import Delivery
+
+Deliver = Callable[[str, Request, LoopFuture[Answer]], None]
+Later = Callable[[float, Callable[[], None]], object]
+"""Runs a callable after so many seconds."""
+
+PAUSE_S = 0.1
+TRANSIENT = frozenset({Code.UNAVAILABLE, Code.EXHAUSTED})
+
+
+class Parcel(NamedTuple):
+    """One command under way."""
+
+    sender: EntityActor
+    to: str
+    command: object
+    delivery: Delivery
+    cause: int
+    """Revision of the event that asked for it, 0 when that is not known."""
+
+
+class Post:
+    """All commands that wait for an answer of another entity."""
+
+    def __init__(self, *, deliver: Deliver, later: Later, window: int = 4096) -> None:
+        self._deliver = deliver
+        self._later = later
+        self._window = window
+        self._under_way = 0
+        self._ready: deque[Parcel] = deque()
+        self._behind: dict[tuple[str, str], deque[Parcel]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Commands that have no answer yet."""
+        return self._under_way + len(self._ready) + sum(map(len, self._behind.values()))
+
+    def send(self, parcel: Parcel) -> None:
+        """Take a command in; its sender counts it until it is answered."""
+        parcel.sender.sent(parcel.delivery.version)
+        pair = (parcel.delivery.sender, parcel.to)
+        if pair in self._behind:
+            self._behind[pair].append(parcel)
+        else:
+            self._behind[pair] = deque()
+            self._ready.append(parcel)
+            self._pump()
+
+    def _pump(self) -> None:
+        while self._ready and self._under_way < self._window:
+            self._under_way += 1
+            self._hand_over(self._ready.popleft())
+
+    def _hand_over(self, parcel: Parcel) -> None:
+        reply: LoopFuture[Answer] = LoopFuture()
+        reply.then(lambda done: self._answered(parcel, done))
+        self._deliver(
+            parcel.to,
+            Request(command=parcel.command, delivery=parcel.delivery, cause=parcel.cause),
+            reply,
+        )
+
+    def _answered(self, parcel: Parcel, reply: LoopFuture[Answer]) -> None:
+        try:
+            answer = reply.get()
+        except Exception:  # noqa: BLE001 - a bug of the receiver's, logged there; a repeat would repeat it
+            answer = None
+        if isinstance(answer, Rejection) and answer.code in TRANSIENT:
+            self._later(PAUSE_S, lambda: self._hand_over(parcel))
+            return
+        self._under_way -= 1
+        parcel.sender.answered(parcel.delivery.version)
+        pair = (parcel.delivery.sender, parcel.to)
+        behind = self._behind[pair]
+        if behind:
+            self._ready.append(behind.popleft())
+        else:
+            del self._behind[pair]
+        self._pump()

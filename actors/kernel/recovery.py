@@ -1,0 +1,95 @@
+"""Fills memory from the journal at start, and finds the work that was left.
+
+1. One pass over all events; the state of every stream is folded as its events come.
+2. A command that was sent and not recorded as answered is derived again, from the event that
+   asked for it. It is left out when its receiver has taken it: then only the record of the
+   answer is missing.
+3. Streams that are finished may leave memory during the pass; if they go on, they are read again.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from actors.kernel.decider import Entity, Send
+from actors.kernel.directory import SHORT, Directory, Streams
+from actors.kernel.entity import EntityActor
+from events.record import Delivery, Recorded, entity_of
+
+TAIL = 16
+"""Events since the last recorded answer that are kept before they are looked through."""
+
+Kept = tuple[int, int, object, Any]
+"""Version, revision, event, and the state after it."""
+
+
+class Recovery:
+    """The state of everything, as far as the pass has come."""
+
+    def __init__(self, entities: Mapping[str, Entity[Any]], directory: Directory, reader: Streams) -> None:
+        self._entities = entities
+        self._directory = directory
+        self._reader = reader
+        self._tails: dict[str, deque[Kept]] = {}
+        self._sends: dict[str, list[tuple[int, int, int, Send]]] = {}
+
+    def take(self, record: Recorded) -> None:
+        """Take in the next event of the journal."""
+        if entity_of(record.stream) not in self._entities:
+            return
+        actor = self._directory.resident(record.stream)
+        if actor is None:
+            actor = self._directory.place(record.stream)
+            self._catch_up(actor, record.version)
+        before = actor.sent_until
+        actor.load((record,))
+        tail = self._tails.get(record.stream)
+        if tail is None:
+            tail = self._tails[record.stream] = deque()
+        if actor.sent_until != before:
+            while tail and tail[0][0] <= actor.sent_until:
+                tail.popleft()
+            if record.stream in self._sends:
+                self._sends[record.stream] = [
+                    kept for kept in self._sends[record.stream] if kept[0] > actor.sent_until
+                ]
+        tail.append((record.version, record.revision, record.event, actor.state))
+        if len(tail) > TAIL:
+            self._look_through(actor, tail.popleft())
+
+    def unanswered(self) -> Iterator[tuple[EntityActor, Delivery, Send, int]]:
+        """Yield each command that its receiver has not taken, in order of its sender's versions.
+
+        Afterwards every actor takes messages.
+        """
+        for actor in list(self._directory.residents()):
+            for kept in self._tails.get(actor.stream, ()):
+                self._look_through(actor, kept)
+            actor.loaded()
+        self._tails.clear()
+        for stream, sends in self._sends.items():
+            sender = self._directory.wake(stream)
+            for version, revision, ordinal, send in sends:
+                delivery = Delivery(stream, version, ordinal)
+                if not self._directory.wake(send.to).has_seen(delivery):
+                    yield sender, delivery, send, revision
+                else:
+                    sender.has_sent = True
+        self._sends.clear()
+
+    def _look_through(self, actor: EntityActor, kept: Kept) -> None:
+        version, revision, event, state = kept
+        if state is None:
+            return
+        sends = [effect for effect in actor.entity.react(state, event) if isinstance(effect, Send)]
+        if sends:
+            self._sends.setdefault(actor.stream, []).extend(
+                (version, revision, ordinal, send) for ordinal, send in enumerate(sends)
+            )
+
+    def _catch_up(self, actor: EntityActor, version: int) -> None:
+        while actor.version < version - 1:
+            records = self._reader.stream(
+                actor.stream, after=actor.version, limit=min(SHORT, version - 1 - actor.version)
+            )
+            actor.load(records)

@@ -1,0 +1,47 @@
+"""A command on its way to an entity, and the answer on its way back.
+
+1. A request is answered exactly once, by an Accepted or a Rejection.
+2. An answer is released only when the version it was decided on is on disk.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from actors.kernel.decider import Rejection
+from events.record import Delivery
+
+
+class Keyed(NamedTuple):
+    """The receipt that an accepted request leaves."""
+
+    stream: str
+    fingerprint: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Request:
+    """A command with everything that is known of its cause."""
+
+    command: object
+    principal: str = "system"
+    origin: str = ""
+    request_id: str = ""
+    trace: str = ""
+    cause: int = 0
+    """Revision of the event that led to it, 0 for none."""
+    delivery: Delivery | None = None
+    """Set when another entity sent it."""
+    keyed: Keyed | None = None
+    is_abandoned: bool = False
+    """Set by the caller who went away: what is not decided yet is left undone."""
+
+
+class Accepted(NamedTuple):
+    """The command was accepted, and what it did is on disk."""
+
+    result: object
+    revision: int
+    """Revision of the last event of what it did, 0 when it did nothing."""
+
+
+Answer = Accepted | Rejection

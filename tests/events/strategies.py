@@ -1,0 +1,82 @@
+"""Generators of every event class, read off the classes' own annotations.
+
+1. Numbers fit what msgpack can hold; floats are finite and not negative, as amounts are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from events import host, job, pod, receipt
+from events.codec import UPCASTERS, Codec
+from events.record import Delivery, Envelope
+
+TABLES: tuple[Mapping[str, type], ...] = (job.TOPICS, pod.TOPICS, host.TOPICS, receipt.TOPICS)
+
+SCALARS: dict[Any, st.SearchStrategy[Any]] = {
+    int: st.integers(-(2**63), 2**64 - 1),
+    str: st.text(max_size=12),
+    bytes: st.binary(max_size=12),
+    bool: st.booleans(),
+    float: st.floats(0, 1e12),
+    NoneType: st.none(),
+}
+
+
+def codec() -> Codec:
+    """Return a codec of all events, as the server makes it."""
+    return Codec(TABLES, upcasters=UPCASTERS, interned=(pod.PodSpec,))
+
+
+def of_type(kind: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for values of an annotation."""
+    if kind in SCALARS:
+        return SCALARS[kind]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return st.sampled_from(list(kind))
+    if is_dataclass(kind) and isinstance(kind, type):
+        return of_class(kind)
+    args = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return st.one_of(*map(of_type, args))
+    assert get_origin(kind) is tuple, kind
+    if len(args) == 2 and args[1] is ...:
+        return st.lists(of_type(args[0]), max_size=2).map(tuple)
+    return st.tuples(*map(of_type, args))
+
+
+def of_class(kind: type) -> st.SearchStrategy[Any]:
+    """Return a strategy for instances of a dataclass; fields are at their default now and then."""
+    hints = get_type_hints(kind)
+    assert is_dataclass(kind)
+    required: dict[str, st.SearchStrategy[Any]] = {}
+    optional: dict[str, st.SearchStrategy[Any]] = {}
+    for field in fields(kind):
+        has_default = field.default is not field.default_factory  # both are MISSING without one
+        (optional if has_default else required)[field.name] = of_type(hints[field.name])
+    return st.fixed_dictionaries(required, optional=optional).map(lambda values: kind(**values))
+
+
+def events() -> st.SearchStrategy[Any]:
+    """Return a strategy for events of any class."""
+    return st.sampled_from([kind for table in TABLES for kind in table.values()]).flatmap(of_class)
+
+
+def envelopes() -> st.SearchStrategy[Envelope]:
+    """Return a strategy for envelopes."""
+    number, text = st.integers(0, 2**53), st.text(max_size=12)
+    return st.builds(
+        Envelope,
+        at=number,
+        principal=st.one_of(st.just("system"), text),
+        origin=text,
+        request_id=text,
+        cause=number,
+        trace=text,
+        delivery=st.one_of(st.none(), st.builds(Delivery, sender=text, version=number, ordinal=number)),
+        delivered=st.lists(st.tuples(text, number), max_size=2).map(tuple),
+    )

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Leads one run: claims it, starts its containers, and records how each of them ended.
+#
+#     wrapper.sh RUN_DIRECTORY BELL KEY INIT_COUNT COUNT
+#
+# 1. Keeps the contract in record.py, as wrapper.c does, where there is no C compiler. POSIX sh, with
+#    setsid of util-linux and sync of coreutils.
+# 2. A shell cannot tell the exit code 137 from the signal 9: codes above 128 are recorded as signals.
+# 3. Each container that runs beside others has a shell of its own that waits for it.
+# 4. `started` is recorded just before the program begins, once its file was found.
+set -u
+
+self() { # prints process id and start time (field 22 of stat) of this very process
+    read -r line </proc/$$/stat
+    set -- ${line##*)}
+    shift 19
+    echo "$$ $1"
+}
+
+ring() { echo "$key" 1<>"$bell"; } 2>/dev/null
+
+if [ "$1" = --container ]; then # INDEX BELL KEY; leads its group, in record/
+    i=$2 bell=$3 key=$4
+    self >"$i.pid" || exit 126
+    [ -e stop ] && kill -TERM $$
+    # A program that begins leaves no shell to run this. Its environment may name any variable of ours.
+    trap "echo >../record/$i.failed" EXIT
+    . "./$i.order"
+    exit 126
+fi
+
+run() { # INDEX
+    setsid sh "$0" --container "$1" "$bell" "$key" </dev/null &
+    child=$!
+    while :; do
+        wait "$child"
+        status=$?
+        # A wait that a trapped signal cut short is no end.
+        if [ "$status" -le 128 ] || ! kill -0 "$child" 2>/dev/null; then break; fi
+    done
+    if kill -KILL -- "-$child" 2>/dev/null; then
+        patience=1000
+        while [ "$patience" -gt 0 ] && kill -0 -- "-$child" 2>/dev/null; do
+            patience=$((patience - 1))
+            sleep 0.01
+        done
+    fi
+    if [ "$status" -gt 128 ]; then
+        echo "signal $((status - 128))" >"$1.exited"
+    else
+        echo "exit $status" >"$1.exited"
+    fi
+    sync "$1.exited" .
+}
+
+cd "$1/record" || exit 2
+bell=$2 key=$3 init=$4 count=$5
+mkdir claim 2>/dev/null || exit 3
+trap : HUP INT TERM
+self >claim/owner || exit 1
+sync claim/owner .
+ring
+status=0 i=0
+while [ "$status" -eq 0 ] && [ "$i" -lt "$init" ] && ! [ -e stop ]; do
+    run "$i"
+    ring
+    i=$((i + 1))
+done
+if [ "$status" -eq 0 ]; then
+    while [ "$((i + 1))" -lt "$count" ] && ! [ -e stop ]; do
+        { run "$i"; ring; } &
+        i=$((i + 1))
+    done
+    [ "$i" -lt "$count" ] && ! [ -e stop ] && { run "$i"; ring; }
+    while :; do # returns early when a trapped signal arrives
+        wait
+        [ "$?" -le 128 ] && break
+    done
+fi
+echo ended >ended
+ring

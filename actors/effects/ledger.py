@@ -1,0 +1,136 @@
+"""Who holds what of which host: a fold of what hosts and pods have committed.
+
+1. What a pod holds, it holds from its placement to the end of that run.
+2. A reservation is made before the placement is decided, and taken back if it is refused; so what
+   is free is never more than it will be.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from actors.host.fit import Placement, Room, need_of
+from actors.host.units import Units, units
+from events.host import HostPhase, HostPhaseChanged, HostRegistered, HostRespecified, HostSpec
+from events.pod import (
+    PodCreated,
+    PodDeleted,
+    PodEnded,
+    PodPlaced,
+    PodReconfigured,
+    PodRunStarted,
+    PodSpec,
+    Port,
+)
+from events.record import Recorded, entity_of, id_of
+
+
+@dataclass(slots=True)
+class HostAccount:
+    """One host's books."""
+
+    spec: HostSpec
+    phase: HostPhase
+    held: Units
+    ports: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one pod holds."""
+
+    run: int
+    host: str
+    need: Units
+    ports: tuple[Port, ...]
+
+
+class Ledger:
+    """The books of all hosts."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, HostAccount] = {}
+        self._holdings: dict[str, Holding] = {}
+        self._unplaced: dict[str, PodSpec] = {}
+
+    def rooms(self) -> Iterable[Room]:
+        """Return what every host has left, in order of first registration."""
+        return (self.room(host) for host in self._hosts)
+
+    def room(self, host: str) -> Room:
+        """Return what a registered host has left."""
+        account = self._hosts[host]
+        return Room(
+            host=host,
+            phase=account.phase,
+            free=units(account.spec.capacity).minus(account.held),
+            ports=account.spec.ports,
+            used_ports=account.ports,
+        )
+
+    def spec_of(self, pod: str) -> PodSpec | None:
+        """Return what an unplaced pod is to run, None for a pod that is placed or gone."""
+        return self._unplaced.get(pod)
+
+    def reserve(self, pod: str, run: int, need: Units, placement: Placement) -> None:
+        """Hold what a pod is about to be given."""
+        self._release(pod)
+        account = self._hosts[placement.host]
+        account.held = account.held.plus(need)
+        account.ports.update(port.number for port in placement.ports)
+        self._holdings[pod] = Holding(run, placement.host, need, placement.ports)
+
+    def take_back(self, pod: str, run: int) -> None:
+        """Free a reservation whose placement was refused."""
+        holding = self._holdings.get(pod)
+        if holding is not None and holding.run == run:
+            self._release(pod)
+
+    def fold(self, record: Recorded) -> bool:
+        """Take in what was committed; tell whether there may now be more room."""
+        match entity_of(record.stream):
+            case "pod":
+                return self._fold_pod(id_of(record.stream), record.event)
+            case "host":
+                return self._fold_host(id_of(record.stream), record.event)
+            case _:
+                return False
+
+    def _fold_pod(self, pod: str, event: object) -> bool:
+        match event:
+            case PodCreated() | PodRunStarted():
+                self._unplaced[pod] = event.spec
+            case PodReconfigured() if event.is_applied and pod in self._unplaced:
+                self._unplaced[pod] = event.spec
+            case PodPlaced():
+                spec = self._unplaced.pop(pod, None)
+                holding = self._holdings.get(pod)
+                is_reserved = holding is not None and (holding.run, holding.host) == (event.run, event.host)
+                if not is_reserved and spec is not None and event.host in self._hosts:
+                    self.reserve(pod, event.run, need_of(spec), Placement(host=event.host, ports=event.ports))
+            case PodEnded() | PodDeleted():
+                self._unplaced.pop(pod, None)
+                return self._release(pod)
+            case _:
+                pass
+        return False
+
+    def _fold_host(self, host: str, event: object) -> bool:
+        match event:
+            case HostRegistered():
+                self._hosts[host] = HostAccount(event.spec, HostPhase.UP, Units(), set())
+            case HostRespecified():
+                self._hosts[host].spec = event.spec
+            case HostPhaseChanged():
+                self._hosts[host].phase = event.phase
+            case _:
+                return False
+        return True
+
+    def _release(self, pod: str) -> bool:
+        holding = self._holdings.pop(pod, None)
+        if holding is None:
+            return False
+        account = self._hosts[holding.host]
+        account.held = account.held.minus(holding.need)
+        account.ports.difference_update(port.number for port in holding.ports)
+        return True

@@ -1,0 +1,212 @@
+"""Finds hosts for pods that wait for one: in the order of asking, as far as there is room.
+
+1. Which host is a pure function (actors/host/fit.py) of what hosts offer and pods hold; this
+   module keeps the queue, asks the pods, and gives reservations back that they refuse.
+2. Pods that need the same wait in one line: when its first does not fit, nobody in it does, and
+   others go on.
+3. Up to `BATCH` placements are one append.
+4. Who waits longer than a moment is told why, and told again only when the reason changes; never
+   more than a batch in a while, so that telling does not crowd out placing.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from actors.effects.ledger import Ledger
+from actors.host.fit import Placement, fit, need_of
+from actors.host.units import Units
+from actors.kernel.decider import Rejection
+from actors.kernel.kernel import Kernel
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.post import TRANSIENT
+from actors.kernel.request import Answer
+from actors.pod.commands import PlacePod, QueuePod, RequestPlacement
+from events.journal import Outcome
+from events.pod import PodSpec
+from events.record import Recorded, id_of
+
+BATCH = 100
+PAUSE_S = 1.0
+"""How long a pod waits before it is told why, and before a refused append is tried again."""
+TELLING_PAUSE_S = 0.05
+"""Pause between two batches of pods that are told why they wait."""
+
+Later = Callable[[float, Callable[[], None]], object]
+
+
+class Need(NamedTuple):
+    """What makes pods alike for placement."""
+
+    amounts: Units
+    fixed_ports: tuple[int, ...]
+    chosen_ports: int
+
+
+class Waiting(NamedTuple):
+    """A pod in line."""
+
+    order: int
+    pod: str
+    run: int
+
+
+@dataclass(slots=True)
+class Line:
+    """Pods that need the same, in the order of asking."""
+
+    pods: deque[Waiting] = field(default_factory=deque)
+    reason: str = ""
+    """Why the first of them does not fit; empty while that is not known."""
+    told: dict[str, str] = field(default_factory=dict)
+    """The reason that each pod was last told."""
+
+
+class Placer:
+    """The queue of pods without a host."""
+
+    def __init__(self, *, kernel: Kernel, later: Later) -> None:
+        self._kernel = kernel
+        self._later = later
+        self._ledger = Ledger()
+        self._lines: dict[Need, Line] = {}
+        self._asked: dict[str, int] = {}
+        """The run for which each pod in line asked."""
+        self._order = 0
+        self._is_round_due = False
+        self._is_telling_due = False
+        kernel.perform_with(RequestPlacement, self._request)
+        kernel.observe(self._observe)
+
+    @property
+    def waiting(self) -> int:
+        """Pods without a host."""
+        return len(self._asked)
+
+    def recall(self, record: Recorded) -> None:
+        """Take in a record of the past, at start."""
+        self._ledger.fold(record)
+
+    def _observe(self, outcomes: Sequence[Outcome]) -> None:
+        has_more_room = False
+        for outcome in outcomes:
+            for record in outcome.records or ():
+                has_more_room = self._ledger.fold(record) or has_more_room
+        if has_more_room and self._asked:
+            self._call_round()
+
+    def _request(self, stream: str, effect: RequestPlacement) -> None:
+        pod = id_of(stream)
+        spec = self._ledger.spec_of(pod)
+        if spec is None or self._asked.get(pod) == effect.run:
+            return
+        self._asked[pod] = effect.run
+        self._order += 1
+        self._line_of(spec).pods.append(Waiting(self._order, pod, effect.run))
+        self._call_round()
+
+    def _line_of(self, spec: PodSpec) -> Line:
+        ports = [port for each in (*spec.init_containers, *spec.containers) for port in each.ports]
+        need = Need(
+            need_of(spec),
+            tuple(port.number for port in ports if port.number),
+            sum(not port.number for port in ports),
+        )
+        line = self._lines.get(need)
+        if line is None:
+            line = self._lines[need] = Line()
+        return line
+
+    # ------------------------------------------------------------ rounds
+
+    def _call_round(self) -> None:
+        if not self._is_round_due:
+            self._is_round_due = True
+            self._later(0, self._round)
+
+    def _round(self) -> None:
+        self._is_round_due = False
+        rooms = list(self._ledger.rooms())
+        heads = [(line.pods[0].order, need) for need, line in self._lines.items() if line.pods]
+        heapq.heapify(heads)
+        placed: list[tuple[Waiting, Placement]] = []
+        while heads and len(placed) < BATCH:
+            _, need = heapq.heappop(heads)
+            line = self._lines[need]
+            waiting = line.pods[0]
+            spec = self._ledger.spec_of(waiting.pod)
+            found = fit(spec, rooms) if spec is not None else None
+            if isinstance(found, str):
+                line.reason = found
+                continue
+            line.pods.popleft()
+            line.told.pop(waiting.pod, None)
+            if found is not None and self._asked.get(waiting.pod) == waiting.run:
+                placed.append((waiting, found))
+                self._ledger.reserve(waiting.pod, waiting.run, need.amounts, found)
+                rooms = [self._ledger.room(room.host) if room.host == found.host else room for room in rooms]
+            else:
+                self._asked.pop(waiting.pod, None)
+            if line.pods:
+                heapq.heappush(heads, (line.pods[0].order, need))
+            else:
+                del self._lines[need]
+        if placed:
+            self._place(placed)
+        if heads:
+            self._call_round()
+        if self._asked and not self._is_telling_due:
+            self._is_telling_due = True
+            self._later(PAUSE_S, self._tell)
+
+    def _place(self, placed: Sequence[tuple[Waiting, Placement]]) -> None:
+        answered = self._kernel.ask_together(
+            [
+                (f"pod/{waiting.pod}", PlacePod(run=waiting.run, host=found.host, ports=found.ports))
+                for waiting, found in placed
+            ],
+            all_or_none=False,
+        )
+        for waiting, _ in placed:
+            self._asked.pop(waiting.pod, None)
+        answered.then(lambda done: self._placed([waiting for waiting, _ in placed], done))
+
+    def _placed(self, pods: Iterable[Waiting], answered: LoopFuture[tuple[Answer, ...]]) -> None:
+        try:
+            answers = answered.get()
+        except Exception:  # noqa: BLE001 - a bug of the decider's, logged there
+            return
+        for waiting, answer in zip(pods, answers, strict=True):
+            if not isinstance(answer, Rejection):
+                continue
+            self._ledger.take_back(waiting.pod, waiting.run)
+            if answer.code in TRANSIENT:
+                again = RequestPlacement(run=waiting.run)
+                self._later(PAUSE_S, lambda pod=waiting.pod, again=again: self._request(f"pod/{pod}", again))  # type: ignore[misc]
+        if self._asked:
+            self._call_round()
+
+    # ------------------------------------------------------------ reasons
+
+    def _tell(self) -> None:
+        self._is_telling_due = False
+        commands: list[tuple[str, object]] = []
+        for line in self._lines.values():
+            if not line.reason:
+                continue
+            for waiting in line.pods:
+                if line.told.get(waiting.pod) != line.reason and len(commands) < BATCH:
+                    line.told[waiting.pod] = line.reason
+                    commands.append((f"pod/{waiting.pod}", QueuePod(run=waiting.run, reason=line.reason)))
+        if commands:
+            self._kernel.ask_together(commands, all_or_none=False).then(_ignore)
+        if len(commands) == BATCH:
+            self._is_telling_due = True
+            self._later(TELLING_PAUSE_S, self._tell)
+
+
+def _ignore(answered: LoopFuture[tuple[Answer, ...]]) -> None:
+    """Leave a reason untold: it is news for people, and told again when it changes."""
+    del answered

@@ -11,6 +11,9 @@ from tests.events.strategies import codec
 
 CODEC = codec()
 
+ROOT = Path(__file__).parents[2]
+"""Where programs that tests start find `events` and `tests`."""
+
 
 @dataclass
 class Place:

@@ -1,0 +1,175 @@
+"""The writer's thread: answers on the loop, epochs, linger, draining. Nothing here sleeps."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from events.journal import (
+    Committer,
+    Failure,
+    Fault,
+    Journal,
+    MemoryRecorder,
+    Outcome,
+    Snapshot,
+    SteppedWriter,
+    Writer,
+)
+from tests.events.stores import CODEC, append
+
+
+class Told:
+    """What was told on the loop, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Outcome]] = []
+        self.threads: set[int] = set()
+        self._changed = asyncio.Event()
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> None:
+        self.batches.append(list(outcomes))
+        self.threads.add(threading.get_ident())
+        self._changed.set()
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [outcome for batch in self.batches for outcome in batch]
+
+    async def count(self, expected: int) -> None:
+        while len(self.outcomes) < expected:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@pytest.mark.asyncio
+async def test_outcomes_come_to_the_loop_in_order() -> None:
+    journal, told = Journal.in_memory(CODEC), Told()
+    writer = Writer(Committer(journal), asyncio.get_running_loop(), told, linger_s=0)
+    writer.start()
+    appends = [append(f"pod/{n}", [1, 2]) for n in range(300)]
+    for one in appends:
+        writer.submit(one)
+    await told.count(300)
+    assert [outcome.append for outcome in told.outcomes] == appends
+    assert told.threads == {threading.get_ident()}
+    writer.submit(append("pod/1", [3]))
+    await told.count(301)
+    writer.close()
+    assert journal.reader().stream_version("pod/1") == 3
+
+
+@pytest.mark.asyncio
+async def test_closing_commits_what_waits() -> None:
+    journal, told = Journal.in_memory(CODEC), Told()
+    writer = Writer(Committer(journal, batch_events=3), asyncio.get_running_loop(), told)
+    writer.start()
+    for n in range(50):
+        writer.submit(append(f"pod/{n}", [1]))
+    writer.close()
+    assert journal.reader().head() == 50
+    await told.count(50)
+    with pytest.raises(RuntimeError, match="closed"):
+        writer.submit(append("pod/1", [2]))
+
+
+@pytest.mark.asyncio
+async def test_closing_a_writer_that_never_started() -> None:
+    journal = Journal.in_memory(CODEC)
+    Writer(Committer(journal), asyncio.get_running_loop(), Told()).close()
+
+
+@pytest.mark.asyncio
+async def test_the_epoch_changes_on_the_loop_with_the_outcomes_that_tell_why() -> None:
+    recorder, seen = MemoryRecorder(), []
+    recorder.plan(Fault.BEFORE_INSERT)
+    done = asyncio.Event()
+
+    def on_outcomes(outcomes: Sequence[Outcome]) -> None:
+        seen.append((outcomes[0].failure, writer.epoch))
+        done.set()
+
+    committer = Committer(Journal.in_memory(CODEC, recorder=recorder))
+    writer = Writer(committer, asyncio.get_running_loop(), on_outcomes)
+    writer.start()
+    writer.submit(append("pod/1", [1]))
+    writer.close()  # the thread has ended: the committer is ahead, the loop is not
+    assert (committer.epoch, writer.epoch) == (2, 1)
+    await done.wait()
+    assert seen == [(Failure.NOT_STORED, 2)]
+
+
+@pytest.mark.asyncio
+async def test_the_writer_lingers_only_after_a_batch_of_many() -> None:
+    journal, told = Journal.in_memory(CODEC), Told()
+    waits: list[float] = []
+    writer = Writer(
+        Committer(journal), asyncio.get_running_loop(), told, linger_s=0.25, busy_appends=2, wait=waits.append
+    )
+    for n in range(3):  # before the start: one batch of three
+        writer.submit(append(f"pod/{n}", [1]))
+    writer.start()
+    await told.count(3)
+    assert waits == []  # it was idle
+    writer.submit(append("pod/3", [1]))
+    await told.count(4)
+    assert waits == [0.25]  # three were many
+    writer.submit(append("pod/4", [1]))
+    await told.count(5)
+    assert waits == [0.25]  # one was not
+    writer.close()
+
+
+@pytest.mark.asyncio
+async def test_a_fenced_writer_answers_fenced() -> None:
+    recorder, told = MemoryRecorder(), Told()
+    recorder.plan(Fault.UNKNOWN_FOR_GOOD)
+    writer = Writer(Committer(Journal.in_memory(CODEC, recorder=recorder)), asyncio.get_running_loop(), told)
+    writer.start()
+    writer.submit(append("pod/1", [1]))
+    await told.count(1)
+    assert writer.is_fenced
+    writer.submit(append("pod/2", [1]))
+    await told.count(2)
+    assert [outcome.failure for outcome in told.outcomes] == [Failure.FENCED] * 2
+    writer.close()
+
+
+@pytest.mark.asyncio
+async def test_snapshots_are_stored_before_the_end() -> None:
+    journal = Journal.in_memory(CODEC)
+    writer = Writer(Committer(journal), asyncio.get_running_loop(), Told())
+    writer.start()
+    writer.submit_snapshot(Snapshot("pod/1", 1, "s:1", b""))
+    writer.close()
+    assert journal.reader().snapshot("pod/1") is not None
+
+
+def test_a_loop_that_is_gone_ends_the_thread() -> None:
+    loop = asyncio.new_event_loop()
+    writer = Writer(Committer(Journal.in_memory(CODEC)), loop, lambda _: None)
+    loop.close()
+    writer.submit(append("pod/1", [1]))
+    writer.start()
+    writer.close()
+
+
+def test_a_stepped_writer_commits_and_tells_in_two_steps() -> None:
+    recorder = MemoryRecorder()
+    told: list[Failure | None] = []
+    writer = SteppedWriter(
+        Committer(Journal.in_memory(CODEC, recorder=recorder)),
+        lambda outcomes: told.append(outcomes[0].failure),
+    )
+    assert not writer.can_commit
+    recorder.plan(Fault.BEFORE_INSERT)
+    writer.submit(append("pod/1", [1]))
+    writer.commit()
+    writer.submit(append("pod/1", [1], epoch=writer.epoch))  # decided before the failure is told: stale
+    writer.commit()
+    assert (writer.epoch, told, writer.can_commit, writer.can_deliver) == (1, [], False, True)
+    writer.deliver()
+    assert (writer.epoch, told) == (2, [Failure.NOT_STORED])
+    writer.deliver()
+    assert (told[1], writer.can_deliver) == (Failure.STALE_EPOCH, False)

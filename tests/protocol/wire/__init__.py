@@ -1,0 +1,1 @@
+"""The generated modules and the way methods are mounted, on a real server."""

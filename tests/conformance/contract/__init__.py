@@ -1,0 +1,1 @@
+"""The wire contract: what clients of the five APIs were built against."""

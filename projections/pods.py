@@ -3,13 +3,41 @@
 1. A view is frozen; a fold answers a new one. Views are shared between readers.
 2. One view is the fold of one stream; earlier runs are read from that stream, not kept here.
 3. Times are microseconds since the epoch, UTC; 0 means not yet.
+4. The phases are those of the pod's own machine; an event that it would not meet changes none.
+5. A deleted pod's last view has the phase `deleted`; a pod created again is a new view.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never, cast
 
 from events.goal import Goal
-from events.pod import EndReason, PodPhase, PodSpec, Port
+from events.pod import (
+    ContainerSpec,
+    EndReason,
+    PodContainerExited,
+    PodContainerStarted,
+    PodCreated,
+    PodDeleted,
+    PodEnded,
+    PodEvent,
+    PodGoalChanged,
+    PodLaunched,
+    PodLaunching,
+    PodPhase,
+    PodPlaced,
+    PodQueued,
+    PodReconfigured,
+    PodRunning,
+    PodRunStarted,
+    PodSpec,
+    PodStarting,
+    PodStopRequested,
+    Port,
+)
+from events.receipt import CommandReceived
+from events.record import Recorded, id_of
+from projections.stamp import OutOfPlace, Stamp, stamp, text_of
 
 
 class ContainerPhase(StrEnum):
@@ -79,3 +107,202 @@ class PodView:
     """Revision of the last of them."""
     changed_at: int = 0
     changed_by: str = ""
+
+
+def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
+    """Return the pod after an event; the same object when the event changes nothing that is seen."""
+    event = cast("PodEvent | CommandReceived", recorded.event)
+    if isinstance(event, CommandReceived):
+        return view
+    if isinstance(event, PodCreated):
+        return _created(event, recorded)
+    if view is None:
+        raise OutOfPlace(recorded)
+    seen, at, phase = stamp(view.change, recorded), recorded.envelope.at, view.phase
+    match event:
+        case PodQueued():
+            return replace(view, phase=PodPhase.PENDING, message=event.reason, **seen)
+        case PodPlaced():
+            return replace(
+                view, phase=PodPhase.PLACED, host=event.host, ports=event.ports, message="", **seen
+            )
+        case PodLaunching():
+            return replace(view, phase=PodPhase.LAUNCHING, **seen)
+        case PodLaunched():
+            return replace(view, phase=PodPhase.LAUNCHED, **seen)
+        case PodStarting():
+            return replace(view, phase=PodPhase.STARTING, **seen)
+        case PodContainerStarted() | PodContainerExited():
+            return _container_changed(view, event, seen)
+        case PodRunning():
+            return replace(view, phase=PodPhase.RUNNING, started_at=at, **seen)
+        case PodGoalChanged():
+            if event.goal is Goal.RUNNING:
+                return replace(view, goal=event.goal, desired_run=event.desired_run, **seen)
+            message = view.message.removeprefix(_throttled(view.failure_count, view.restart_at)).lstrip()
+            desired = event.desired_run
+            return replace(view, goal=event.goal, desired_run=desired, restart_at=0, message=message, **seen)
+        case PodStopRequested():
+            had_processes = phase in (PodPhase.STARTING, PodPhase.RUNNING)
+            after = PodPhase.KILLING if had_processes else phase
+            return replace(view, phase=after, end_reason=event.reason, **seen)
+        case PodEnded():
+            return _ended(view, event, at, seen)
+        case PodRunStarted():
+            return _begun_again(view, event, at, seen)
+        case PodReconfigured():
+            if event.is_applied:
+                return replace(
+                    view, config=event.config, spec=event.spec, desired_config=event.config, **seen
+                )
+            return replace(view, desired_config=event.config, **seen)
+        case PodDeleted():
+            return replace(view, phase=PodPhase.DELETED, goal=Goal.DELETED, message="", restart_at=0, **seen)
+        case _:
+            assert_never(event)
+
+
+def _created(event: PodCreated, recorded: Recorded) -> PodView:
+    at = recorded.envelope.at
+    return PodView(
+        id=id_of(recorded.stream),
+        owner=event.owner,
+        instance=event.instance,
+        name=event.name,
+        spec=event.spec,
+        config=event.config,
+        desired_config=event.config,
+        goal=event.goal,
+        run=event.run,
+        desired_run=event.run,
+        first_run=event.run,
+        phase=PodPhase.INITIALIZED if event.goal is Goal.RUNNING else PodPhase.KILLED,
+        created_at=at,
+        run_at=at,
+        **stamp(0, recorded),
+    )
+
+
+def _begun_again(view: PodView, event: PodRunStarted, at: int, seen: Stamp) -> PodView:
+    return replace(
+        view,
+        spec=event.spec,
+        config=event.config,
+        desired_config=event.config,
+        run=event.run,
+        desired_run=event.run,
+        phase=PodPhase.INITIALIZED,
+        host="",
+        ports=(),
+        containers=(),
+        init_containers=(),
+        run_at=at,
+        started_at=0,
+        ended_at=0,
+        message="",
+        end_reason=None,
+        failure_count=event.failure_count,
+        restart_at=0,
+        **seen,
+    )
+
+
+def _ended(view: PodView, event: PodEnded, at: int, seen: Stamp) -> PodView:
+    return replace(
+        view,
+        phase=event.phase,
+        end_reason=event.reason,
+        message=_message_of(event, at),
+        failure_count=event.failure_count,
+        restart_at=event.restart_at,
+        ended_at=at,
+        containers=_all_ended(view.containers, event.phase, at),
+        init_containers=_all_ended(view.init_containers, event.phase, at),
+        **seen,
+    )
+
+
+def _message_of(event: PodEnded, at: int) -> str:
+    """Say until when the next run is held back, and how this one ended."""
+    if event.restart_at <= at:
+        return event.message
+    return f"{_throttled(event.failure_count, event.restart_at)} {event.message}".rstrip()
+
+
+def _throttled(failure_count: int, restart_at: int) -> str:
+    failures = f"{failure_count} failure{'' if failure_count == 1 else 's'}"
+    return f"Throttled: restarts at {text_of(restart_at)} after {failures}."
+
+
+# ---------------------------------------------------------------- containers
+
+
+def _container_changed(
+    view: PodView, event: PodContainerStarted | PodContainerExited, seen: Stamp
+) -> PodView:
+    is_killing = view.phase in (PodPhase.KILLING, PodPhase.PREEMPTING)
+    phase = view.phase
+    if isinstance(event, PodContainerStarted) and phase is PodPhase.LAUNCHED:
+        phase = PodPhase.STARTING
+    return replace(
+        view,
+        phase=phase,
+        containers=_changed(view.containers, view.spec.containers, event, is_killing=is_killing),
+        init_containers=_changed(
+            view.init_containers, view.spec.init_containers, event, is_killing=is_killing
+        ),
+        **seen,
+    )
+
+
+def _changed(
+    known: tuple[ContainerView, ...],
+    specs: tuple[ContainerSpec, ...],
+    event: PodContainerStarted | PodContainerExited,
+    *,
+    is_killing: bool,
+) -> tuple[ContainerView, ...]:
+    """Return the containers with what one of them told; untouched when it is none of them."""
+    if all(spec.name != event.container for spec in specs):
+        return known
+    before = known or tuple(ContainerView(name=spec.name) for spec in specs)
+    return tuple(
+        _told(container, event, is_killing=is_killing) if container.name == event.container else container
+        for container in before
+    )
+
+
+def _told(
+    container: ContainerView, event: PodContainerStarted | PodContainerExited, *, is_killing: bool
+) -> ContainerView:
+    match event:
+        case PodContainerStarted():
+            return replace(
+                container, phase=ContainerPhase.RUNNING, process=event.process, started_at=event.at
+            )
+        case PodContainerExited():
+            has_failed = bool(event.exit_code or event.signal or event.message)
+            phase = ContainerPhase.FAILED if has_failed else ContainerPhase.SUCCEEDED
+            return replace(
+                container,
+                phase=ContainerPhase.KILLED if is_killing else phase,
+                exit_code=event.exit_code,
+                signal=event.signal,
+                message=event.message,
+                ended_at=event.at,
+            )
+        case _:
+            assert_never(event)
+
+
+def _all_ended(containers: tuple[ContainerView, ...], phase: PodPhase, at: int) -> tuple[ContainerView, ...]:
+    """Return the containers without running ones: the run is over, whatever each of them told."""
+    if all(container.phase is not ContainerPhase.RUNNING for container in containers):
+        return containers
+    last = ContainerPhase.KILLED if phase is PodPhase.KILLED else ContainerPhase.FAILED
+    return tuple(
+        replace(container, phase=last, ended_at=at)
+        if container.phase is ContainerPhase.RUNNING
+        else container
+        for container in containers
+    )

@@ -1,0 +1,238 @@
+"""Hot views: what is known of every live entity, in memory, as of the last commit.
+
+1. Everything here runs on one thread, the event loop's, and never waits. Another thread may `get`.
+2. Records come in order, whole appends at last: an append that is cut is finished by the next call.
+3. An entity that was deleted is dropped at once. One that is over (killed, succeeded, failed) leaves
+   when there are too many such, least recently changed first, and only when the tables have it.
+4. A job stays while a pod of it is live, and a pod stays while its owner is live.
+5. One that left comes back from the tables when something happens to it. While a replay is behind
+   the tables, what comes back may have seen more than the replay: then it is taken as it is.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from events.record import Recorded
+from projections.hosts import HostView
+from projections.jobs import JobView
+from projections.pods import PodView
+from projections.view import View, fold, is_gone, is_over
+
+MAX_OVER = 20_000
+"""Entities that are over and stay in memory."""
+
+TRIED_AT_ONCE = 256
+"""Entities that one `apply` looks at to make room: bounds its time."""
+
+
+class Cold(Protocol):
+    """The tables, as hot views need them."""
+
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+
+    def get(self, stream: str) -> View | None:
+        """Read the view of a stream: one row, at once."""
+
+
+class NoTables:
+    """Nothing is stored, so nothing leaves memory."""
+
+    checkpoint = 0
+
+    def get(self, stream: str) -> View | None:
+        """Return None."""
+
+
+class Advance(NamedTuple):
+    """What one append changed."""
+
+    revision: int
+    """Revision of the append's last event."""
+    views: dict[str, View]
+    """Each changed entity as it was after the append, by stream, in stream order. Not to be changed.
+
+    A deleted entity is told once more, with its phase deleted.
+    """
+
+
+class HotViews:
+    """The views of live entities.
+
+    Args:
+        cold: The tables; None to keep everything in memory.
+        max_over: Bound of the entities that are over and stay.
+    """
+
+    def __init__(self, *, cold: Cold | None = None, max_over: int = MAX_OVER) -> None:
+        self._cold = cold if cold is not None else NoTables()
+        self._keeps_all = cold is None
+        self._max_over = max_over
+        self._views: dict[str, View] = {}
+        self._pods: dict[str, dict[int, PodView]] = {}
+        """Pods by instance, by owner."""
+        self._live_pods: dict[str, int] = {}
+        """How many pods of an owner are not over; none of them 0."""
+        self._hosts: dict[str, HostView] = {}
+        self._over: dict[str, int] = {}
+        """Revision of the last change, by stream; least recently changed first."""
+        self._gone: dict[str, int] = {}
+        """Revision of the deletion, by stream, until the tables have it."""
+        self._open: dict[str, View] = {}
+        """What the append that is not yet whole has changed."""
+        self._revision = 0
+
+    @property
+    def revision(self) -> int:
+        """Revision of the last event that was seen."""
+        return self._revision
+
+    def apply(self, records: Iterable[Recorded]) -> list[Advance]:
+        """Take in what was committed; return what each append changed, in order."""
+        advances: list[Advance] = []
+        views, touched = self._views, self._open
+        for recorded in records:
+            stream = recorded.stream
+            before = views.get(stream)
+            if before is None and recorded.version > 1:
+                before = self._returned(stream)
+            if not self._is_behind(before, recorded):
+                after = fold(before, recorded)
+                if after is not None and after is not before:
+                    self._put(stream, after)
+                    touched[stream] = after
+            self._revision = recorded.revision
+            if recorded.is_last:
+                advances.append(Advance(recorded.revision, dict(sorted(touched.items()))))
+                touched.clear()
+        if not self._keeps_all:
+            self._forget_gone()
+            if len(self._over) > self._max_over:
+                self._evict()
+        return advances
+
+    def find(self, stream: str) -> View | None:
+        """Return the view of a stream, from the tables when it left memory; None when there is none."""
+        view = self._views.get(stream)
+        if view is None and stream not in self._gone:
+            view = self._cold.get(stream)
+        return view
+
+    def get(self, stream: str) -> View | None:
+        """Return the view of a stream, None when it is not in memory."""
+        return self._views.get(stream)
+
+    def pod(self, id: str) -> PodView | None:  # noqa: A002 - the name of the thing
+        """Return a pod, None when it is not in memory."""
+        view = self._views.get(f"pod/{id}")
+        return view if isinstance(view, PodView) else None
+
+    def job(self, id: str) -> JobView | None:  # noqa: A002
+        """Return a job, None when it is not in memory."""
+        view = self._views.get(f"job/{id}")
+        return view if isinstance(view, JobView) else None
+
+    def pods_of(self, owner: str) -> Sequence[PodView]:
+        """Return the pods of an owner by instance number; all of them while the owner is live."""
+        pods = self._pods.get(owner, {})
+        return [pods[instance] for instance in sorted(pods)]
+
+    def hosts(self) -> Sequence[HostView]:
+        """Return all hosts by name."""
+        return sorted(self._hosts.values(), key=lambda host: host.name)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(self._views.values())
+
+    # ------------------------------------------------------------ keeping
+
+    def _put(self, stream: str, view: View) -> None:
+        if is_gone(view):
+            self._drop(stream)
+            if not self._keeps_all:
+                self._gone[stream] = view.revision
+            return
+        self._gone.pop(stream, None)
+        before = self._views.get(stream)
+        self._views[stream] = view
+        over = is_over(view)
+        self._over.pop(stream, None)
+        if over:
+            self._over[stream] = view.revision
+        match view:
+            case PodView():
+                self._pods.setdefault(view.owner, {})[view.instance] = view
+                was_live = before is not None and not is_over(before)
+                self._count(view.owner, int(not over) - int(was_live))
+            case HostView():
+                self._hosts[stream] = view
+            case JobView():
+                pass
+
+    def _is_behind(self, view: View | None, recorded: Recorded) -> bool:
+        """Return whether the view knows the record, in a replay of what the tables know."""
+        if view is not None:
+            return view.revision >= recorded.revision
+        # Not the first event, and yet there is no view: the tables know that it was deleted later.
+        return recorded.version > 1 and recorded.revision <= self._cold.checkpoint
+
+    def _returned(self, stream: str) -> View | None:
+        """Take a view back into memory because something happens to it."""
+        view = self.find(stream)
+        if view is not None:
+            self._put(stream, view)
+        return view
+
+    def _drop(self, stream: str) -> None:
+        view = self._views.pop(stream, None)
+        self._over.pop(stream, None)
+        self._hosts.pop(stream, None)
+        if isinstance(view, PodView):
+            pods = self._pods[view.owner]
+            del pods[view.instance]
+            if not pods:
+                del self._pods[view.owner]
+            self._count(view.owner, -int(not is_over(view)))
+
+    def _count(self, owner: str, more: int) -> None:
+        if not more:
+            return
+        count = self._live_pods.get(owner, 0) + more
+        if count:
+            self._live_pods[owner] = count
+        else:
+            del self._live_pods[owner]
+
+    def _forget_gone(self) -> None:
+        checkpoint = self._cold.checkpoint
+        while self._gone:
+            stream, revision = next(iter(self._gone.items()))
+            if revision > checkpoint:
+                return
+            del self._gone[stream]
+
+    def _evict(self) -> None:
+        """Drop what is over and in the tables; what has to stay goes to the end of the line."""
+        checkpoint = self._cold.checkpoint
+        for _ in range(min(TRIED_AT_ONCE, len(self._over))):
+            if len(self._over) <= self._max_over:
+                return
+            stream, revision = next(iter(self._over.items()))
+            if revision > checkpoint:
+                return
+            if self._has_to_stay(stream):
+                self._over[stream] = self._over.pop(stream)
+            else:
+                self._drop(stream)
+
+    def _has_to_stay(self, stream: str) -> bool:
+        view = self._views[stream]
+        if isinstance(view, PodView):
+            owner = self._views.get(view.owner)
+            return owner is not None and not is_over(owner)
+        # In a replay that is behind the tables, a job could come back live: without its maps by instance.
+        return stream in self._live_pods or self._revision < self._cold.checkpoint

@@ -1,0 +1,218 @@
+"""Asking the tables: queries as SQL, on a connection of one thread.
+
+1. Column names come from the enums of projections/queries.py, everything else is a parameter.
+2. Every order ends with the id, so that it is total; pods of equal place are ordered by instance.
+3. One read answers at most `PAGE` rows; who wants more asks again with the cursor.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
+
+from events.codec import Codec
+from events.record import entity_of, id_of
+from projections.cursor import Ordering, Value, beyond, cursor_of, values_of
+from projections.jobs import JobView
+from projections.pods import PodView
+from projections.queries import JobQuery, Page, PodOrder, PodQuery
+from projections.reading import PAGE
+from projections.tables import Tables, views_codec
+from projections.view import View
+
+V = TypeVar("V", JobView, PodView)
+
+MAX_ORDERS = 3
+"""Columns by which a client may order."""
+
+_TOPICS = {"jobs": "job.view:1", "pods": "pod.view:1"}
+
+
+@dataclass(slots=True)
+class _Conditions:
+    """What rows must fulfil, and the parameters in the same order."""
+
+    texts: list[str] = field(default_factory=list)
+    parameters: list[Value] = field(default_factory=list)
+
+    def add(self, text: str, *parameters: Value) -> None:
+        self.texts.append(text)
+        self.parameters += parameters
+
+    def one_of(self, column: str, values: Sequence[str]) -> None:
+        if values:
+            given = "(SELECT value FROM json_each(?))"
+            self.add(f"{column} IN {given}", json.dumps(list(values)))
+
+    def between(self, column: str, bounds: tuple[int, int] | None) -> None:
+        if bounds is not None:
+            self.add(f"{column} >= ? AND {column} < ?", *bounds)
+
+    @property
+    def where(self) -> str:
+        return f" WHERE {' AND '.join(f'({text})' for text in self.texts)}" if self.texts else ""
+
+
+class TableReader:
+    """A connection that only reads.
+
+    Args:
+        tables: Whose file; when it is made anew, the next read connects again.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._codec: Codec = views_codec()
+        self._generation = tables.generation
+        self._connection = self._connected()
+
+    def job(self, id: str) -> JobView | None:  # noqa: A002 - the name of the thing
+        """Return the row of a job, None when there is none."""
+        return self._one("jobs", id, JobView)
+
+    def pod(self, id: str) -> PodView | None:  # noqa: A002
+        """Return the row of a pod, None when there is none."""
+        return self._one("pods", id, PodView)
+
+    def jobs_named(self, name: str) -> tuple[str, ...]:
+        """Return the ids of all jobs ever created under a name, newest first."""
+        found = self._execute(
+            "SELECT job FROM job_names WHERE name = ? ORDER BY created_at DESC, job DESC", [name]
+        )
+        return tuple(cast("str", job) for (job,) in found)
+
+    def jobs(self, query: JobQuery, *, is_counted: bool = True) -> Page[JobView]:
+        """Return a page of at most `PAGE` jobs. Raises BadCursor."""
+        where = _Conditions()
+        where.one_of("phase", query.phases)
+        where.between("created_at", query.created)
+        where.between("ended_at", query.ended)
+        if query.name_contains:
+            where.add("instr(name, ?) > 0", query.name_contains)
+        if query.owner:
+            where.add("owner = ?", query.owner)
+        if query.pool:
+            where.add("pool = ?", query.pool)
+        for key, value in query.labels:
+            where.add("id IN (SELECT job FROM job_labels WHERE key = ? AND value = ?)", key, value)
+        for keyword in query.keywords:
+            where.add("instr(keywords, ?) > 0", keyword.casefold())
+        total = self._count("jobs", where, query.count_limit) if is_counted else 0
+        page = self._page("jobs", where, job_ordering(query), query, JobView)
+        return replace(page, total=total)
+
+    def pods(self, query: PodQuery, *, is_counted: bool = True) -> Page[PodView]:
+        """Return a page of at most `PAGE` pods. Raises BadCursor."""
+        where = _Conditions()
+        if query.owner:
+            where.add("owner = ?", query.owner)
+        where.one_of("phase", query.phases)
+        where.one_of("goal", query.goals)
+        where.one_of("id", query.ids)
+        where.one_of("host", query.hosts)
+        where.between("instance", query.instances)
+        total = self._count("pods", where, 0) if is_counted else 0
+        page = self._page("pods", where, pod_ordering(query), query, PodView)
+        return replace(page, total=total)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    # ------------------------------------------------------------ SQL
+
+    def _one(self, table: str, id: str, kind: type[V]) -> V | None:  # noqa: A002
+        found = self._execute(f"SELECT body FROM {table} WHERE id = ?", [id])  # noqa: S608 - our own names
+        return self._view(table, cast("bytes", found[0][0]), kind) if found else None
+
+    def _count(self, table: str, where: _Conditions, limit: int) -> int:
+        matches = f"SELECT 1 FROM {table}{where.where} LIMIT ?"  # noqa: S608 - as above
+        statement = f"SELECT count(*) FROM ({matches})"  # noqa: S608 - as above
+        ((total,),) = self._execute(statement, [*where.parameters, limit or -1])
+        return cast("int", total)
+
+    def _page(
+        self, table: str, where: _Conditions, ordering: Ordering, query: JobQuery | PodQuery, kind: type[V]
+    ) -> Page[V]:
+        limit = max(0, min(query.limit, PAGE))
+        offset = max(0, query.offset)
+        if query.after:
+            where.add(*_after(ordering, query.after))
+            offset = 0
+        columns = [column for column, _ in ordering]
+        order = ", ".join(f"{column}{' DESC' if is_descending else ''}" for column, is_descending in ordering)
+        # One row more than asked for tells whether there is another page.
+        found = self._execute(
+            f"SELECT body, {', '.join(columns)} FROM {table}{where.where} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608 - as above
+            [*where.parameters, limit + 1, offset],
+        )
+        rows = found[:limit]
+        views = tuple(self._view(table, cast("bytes", row[0]), kind) for row in rows)
+        has_more = bool(rows) and len(found) > limit
+        cursor = cursor_of(ordering, cast("tuple[Value, ...]", rows[-1][1:])) if has_more else ""
+        return Page(rows=views, total=0, next=cursor)
+
+    def _view(self, table: str, body: bytes, kind: type[V]) -> V:
+        view = self._codec.decode(_TOPICS[table], body)
+        if not isinstance(view, kind):
+            raise TypeError(f"a row of {table} holds {type(view).__name__}")
+        return view
+
+    def _execute(self, statement: str, parameters: Sequence[Value]) -> list[tuple[object, ...]]:
+        if self._generation != self._tables.generation:
+            self._connection.close()
+            self._generation = self._tables.generation
+            self._connection = self._connected()
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def _connected(self) -> sqlite3.Connection:
+        # Made and closed by whoever owns the threads, used by one of them.
+        uri = f"{self._tables.path.resolve().as_uri()}?mode=ro"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+class ColdViews:
+    """Point reads of what left memory, for the event loop's thread."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._reader = TableReader(tables)
+
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+        return self._tables.checkpoint
+
+    def get(self, stream: str) -> View | None:
+        """Read the view of a stream: one row, at once."""
+        match entity_of(stream):
+            case "pod":
+                return self._reader.pod(id_of(stream))
+            case "job":
+                return self._reader.job(id_of(stream))
+            case _:
+                return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._reader.close()
+
+
+def job_ordering(query: JobQuery) -> Ordering:
+    """Return the columns that a query orders by, the id last."""
+    asked = {order.value: is_descending for order, is_descending in query.order[:MAX_ORDERS]}
+    last = next(reversed(asked.values()), True)
+    return [*asked.items(), ("id", last)]
+
+
+def pod_ordering(query: PodQuery) -> Ordering:
+    """Return the columns that a query orders by, then instance and id."""
+    asked = {order.value: is_descending for order, is_descending in query.order[:MAX_ORDERS]}
+    last = asked.setdefault(PodOrder.INSTANCE.value, False)
+    return [*asked.items(), ("id", last)]
+
+
+def _after(ordering: Ordering, cursor: str) -> tuple[str, *tuple[Value, ...]]:
+    text, parameters = beyond(ordering, values_of(cursor, ordering))
+    return text, *parameters

@@ -1,0 +1,191 @@
+"""The projector: brings the tables to where the hot views are, in batches.
+
+1. Views are folded once, on the loop; the projector stores the newest of each entity. What waits
+   is one view for each changed entity, which is in memory anyway: there is nothing to overflow.
+2. The checkpoint moves only with everything up to it, in the same transaction.
+3. `Projector` is steps, for a thread or a simulation; `ProjectorThread` takes them.
+4. Tables that fail for good are made anew from the journal, while the server goes on.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from projections.hot import Advance, HotViews
+from projections.listing import ColdViews
+from projections.reading import JournalReader
+from projections.tables import Tables
+from projections.view import View
+
+SCAN_PAGE = 5_000
+"""Records that a replay takes at once, between two transactions of the tables."""
+
+LINGER_S = 0.05
+"""How long changes are collected while no list waits for them."""
+
+PAUSE_S = 1.0
+"""Time between attempts while the disk refuses."""
+
+
+class Projector:
+    """What waits to be stored, and the step that stores it."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._lock = threading.Lock()
+        """Guards `_waiting` and `_offered`; innermost."""
+        self._waiting: dict[str, View] = {}
+        self._offered = tables.checkpoint
+        self._is_broken = False
+        """True while the tables hold less than their checkpoint says, or nothing at all."""
+
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+        return self._tables.checkpoint
+
+    @property
+    def has_work(self) -> bool:
+        """True when `step` would do anything."""
+        return self._offered > self._tables.checkpoint
+
+    def offer(self, advances: Sequence[Advance]) -> None:
+        """Take what changed, in order and without gaps. What the tables have already is left out."""
+        with self._lock:
+            for advance in advances:
+                if advance.revision > self._offered:
+                    self._waiting.update(advance.views)
+                    self._offered = advance.revision
+
+    def step(self) -> bool:
+        """Store what waits in one transaction; return whether there was anything.
+
+        Raises sqlite3.Error, and then all of it waits again.
+        """
+        if self._is_broken:
+            raise sqlite3.DatabaseError("the tables have to be made anew")
+        with self._lock:
+            views, revision = self._waiting, self._offered
+            self._waiting = {}
+        if revision <= self._tables.checkpoint:
+            return False
+        try:
+            self._tables.write(views.values(), revision)
+        except BaseException:
+            with self._lock:
+                self._waiting = views | self._waiting
+            raise
+        return True
+
+    def rebuild(self, reader: JournalReader) -> None:
+        """Make the tables anew from the journal, up to what was offered. Raises sqlite3.Error."""
+        with self._lock:
+            self._waiting, until = {}, self._offered
+        self._is_broken = True
+        self._tables.reset()
+        cold = ColdViews(self._tables)
+        try:
+            replay(reader, HotViews(cold=cold), Projector(self._tables), until=until)
+        finally:
+            cold.close()
+        self._is_broken = False
+
+
+def replay(reader: JournalReader, hot: HotViews, projector: Projector, *, until: int | None = None) -> None:
+    """Bring hot views, and the tables behind them, from where they are to the journal's head."""
+    while records := reader.page(hot.revision + 1, SCAN_PAGE, until):
+        projector.offer(hot.apply(records))
+        projector.step()
+
+
+class ProjectorThread:
+    """Takes the projector's steps.
+
+    Args:
+        projector: Whose steps.
+        journal_reader: Makes a reader of the journal, should the tables have to be made anew.
+        on_checkpoint: Told on this thread after each step.
+        linger_s: How long changes are collected.
+    """
+
+    def __init__(
+        self,
+        projector: Projector,
+        *,
+        journal_reader: Callable[[], JournalReader],
+        on_checkpoint: Callable[[int], None],
+        linger_s: float = LINGER_S,
+    ) -> None:
+        self._projector = projector
+        self._journal_reader = journal_reader
+        self._on_checkpoint = on_checkpoint
+        self._linger_s = linger_s
+        self._work = threading.Event()
+        self._hurry = threading.Event()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
+        self._log = structlog.get_logger()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def offer(self, advances: Sequence[Advance]) -> None:
+        """Take what changed; stored within the linger."""
+        self._projector.offer(advances)
+        if not self._work.is_set():
+            self._work.set()
+
+    def hurry(self) -> None:
+        """Store what waits now: somebody waits for it."""
+        self._hurry.set()
+        self._work.set()
+
+    def stop(self) -> None:
+        """Store what waits and end."""
+        self._is_stopping = True
+        self.hurry()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            self._work.wait()
+            self._hurry.wait(self._linger_s)
+            self._hurry.clear()
+            self._work.clear()
+            self._step()
+        self._step()
+
+    def _step(self) -> None:
+        try:
+            if not self._projector.step():
+                return
+        except sqlite3.OperationalError as error:
+            self._log.warning("tables.refused", error=str(error))
+            self._pause()
+            return
+        except sqlite3.Error as error:
+            self._log.warning("tables.rebuild", error=str(error))
+            if not self._rebuilt():
+                return
+        self._on_checkpoint(self._projector.checkpoint)
+
+    def _rebuilt(self) -> bool:
+        reader = self._journal_reader()
+        try:
+            self._projector.rebuild(reader)
+        except (sqlite3.Error, OSError) as error:
+            self._log.warning("tables.rebuild_failed", error=str(error))
+            self._pause()
+            return False
+        finally:
+            reader.close()
+        return True
+
+    def _pause(self) -> None:
+        """Wait before the next attempt, which follows whether or not anything new is offered."""
+        if not self._is_stopping:
+            self._hurry.wait(PAUSE_S)
+            self._work.set()

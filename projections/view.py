@@ -1,0 +1,73 @@
+"""All views as one: which fold a stream has, what a view's identity, owner and labels are.
+
+1. A stream whose entity has no view (a receipt, say) folds to None.
+2. A view that is gone stays what it is for who must announce it; whoever stores views drops it.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from events.job import JobPhase
+from events.pod import PodPhase
+from events.record import Recorded, entity_of
+from projections import hosts, jobs, pods
+from projections.hosts import HostView
+from projections.jobs import JobView
+from projections.pods import PodView
+
+View = JobView | PodView | HostView
+
+TOPICS: Mapping[str, type[View]] = MappingProxyType(
+    {"job.view:1": JobView, "pod.view:1": PodView, "host.view:1": HostView}
+)
+"""The name under which each class is stored in tables; a file of tables has its own schema number."""
+
+
+def fold(view: View | None, recorded: Recorded) -> View | None:
+    """Return the view of the record's stream after the record; the same object when nothing changed."""
+    match entity_of(recorded.stream):
+        case "pod":
+            return pods.fold(view if isinstance(view, PodView) else None, recorded)
+        case "job":
+            return jobs.fold(view if isinstance(view, JobView) else None, recorded)
+        case "host":
+            return hosts.fold(view if isinstance(view, HostView) else None, recorded)
+        case _:
+            return None
+
+
+def is_gone(view: View) -> bool:
+    """Return whether the entity was deleted."""
+    return view.phase is PodPhase.DELETED or view.phase is JobPhase.DELETED
+
+
+def is_over(view: View) -> bool:
+    """Return whether nothing happens to the entity by itself any more."""
+    match view:
+        case PodView():
+            return view.phase.is_terminal and not view.restart_at
+        case JobView():
+            return view.phase in jobs.ENDED
+        case HostView():
+            return False
+
+
+def stream_of(view: View) -> str:
+    """Return the stream that the view is the fold of."""
+    match view:
+        case PodView():
+            return f"pod/{view.id}"
+        case JobView():
+            return f"job/{view.id}"
+        case HostView():
+            return f"host/{view.id}"
+
+
+def owner_of(view: View) -> str:
+    """Return the stream of the entity's owner, empty for none."""
+    return view.owner if isinstance(view, PodView) else ""
+
+
+def labels_of(view: View) -> tuple[tuple[str, str], ...]:
+    """Return the entity's labels."""
+    return view.spec.labels

@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError, Notification, PersistenceError, StoredEvent
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    Notification,
+    PersistenceError,
+    StoredEvent,
+)
 from eventsourcing.sqlite import (
+    SQLITE3_DEFAULT_LOCK_TIMEOUT,
     SQLiteApplicationRecorder,
     SQLiteConnection,
     SQLiteConnectionPool,
@@ -47,19 +54,33 @@ TABLES = (
 )
 
 PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=2000",  # pages, 8 MB: fewer checkpoints; a longer WAL slows reads
+    "PRAGMA wal_autocheckpoint=1000",  # pages, 4 MB: a longer WAL is slower to write and to read
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA cache_size=-32768",  # kibibytes: the upper levels of the unique index stay in memory
 )
 
 
 class _Pool(SQLiteConnectionPool):
+    """The library's pool with connections that have our pragmas and keep their statements compiled."""
+
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        for pragma in PRAGMAS:
-            connection.cursor().execute(pragma)
-        return connection
+        try:
+            # The library's own connections keep one compiled statement, so that each is compiled anew.
+            made = sqlite3.connect(
+                self.db_name,
+                uri=True,
+                check_same_thread=False,
+                isolation_level=None,
+                timeout=self.lock_timeout or SQLITE3_DEFAULT_LOCK_TIMEOUT,
+            )
+            for pragma in PRAGMAS:
+                made.execute(pragma)
+        except sqlite3.Error as error:
+            raise InterfaceError(error) from error
+        made.row_factory = sqlite3.Row
+        return SQLiteConnection(sqlite_conn=made, max_age=self.max_age)
 
 
 class _Datastore(SQLiteDatastore):

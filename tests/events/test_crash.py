@@ -28,7 +28,7 @@ for n in count():
 def test_what_was_acknowledged_survives(tmp_path: Path, acknowledged: int) -> None:
     path = tmp_path / "journal.sqlite"
     with subprocess.Popen(
-        [sys.executable, "-c", APPENDING, str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", APPENDING, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(acknowledged)]

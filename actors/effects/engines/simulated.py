@@ -77,7 +77,7 @@ class SimulatedEngine:
     def stop(self, key: RunKey, *, grace_s: int) -> None:
         """End the run at once, or see that it never starts."""
         run = self._runs.get(key) or self._run(key)
-        self._soon(lambda: run.end("SIGTERM" if grace_s else "SIGKILL"))
+        self._soon(lambda: run.stop("SIGTERM" if grace_s else "SIGKILL"))
 
     def observe(self, orders: Sequence[RunOrder]) -> None:
         """Repeat what is known of these runs; unknown ones are taken over."""
@@ -142,6 +142,13 @@ class _Run:
         if not self.is_ended:
             self.close()
             self._finish(exit_code=0, signal=signal)
+
+    def stop(self, signal: str) -> None:
+        """End it, or say again that it ended."""
+        if self.is_ended:
+            self.repeat()
+        else:
+            self.end(signal)
 
     def repeat(self) -> None:
         """Report again all that was reported."""

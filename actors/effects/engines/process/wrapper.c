@@ -8,7 +8,8 @@
  * 3. A container leads a session and group of its own. Its process id is on record before its program
  *    begins, and the stop marker is looked for after that: whoever writes the marker first and reads the
  *    records then misses nobody.
- * 4. What a container leaves behind in its group is killed before its end is recorded.
+ * 4. What a container leaves behind in its group is killed before its end is recorded; what left the group
+ *    too becomes a child of the wrapper, and is killed before the run's end is recorded.
  * 5. It needs no agent to be alive: the bell is opened for reading too, so that it never blocks.
  */
 #define _GNU_SOURCE
@@ -19,13 +20,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TAKEN = 3, NOT_EXECUTABLE = 126, NOT_FOUND = 127, PATIENCE_MS = 10000 };
+enum { TAKEN = 3, NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
 
 extern char **environ;
 static const char *bell, *key;
@@ -178,20 +180,36 @@ static int start(int i) {
     return 0;
 }
 
-/* Wait for one child of ours; returns its index. The status is negative for a signal. */
+/* Wait for one child; returns its index, or -2 when it is a stray. The status is negative for a signal. */
 static int wait_for_one(int count, int *status) {
     siginfo_t ended;
     while (waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT) != 0)
         if (errno != EINTR) return -1;
-    /* Killed while its leader is not yet reaped: the group's number cannot be another's. */
-    kill(-ended.si_pid, SIGKILL);
-    waitpid(ended.si_pid, NULL, 0);
-    struct timespec moment = {0, 1000000};
-    for (int i = 0; i < PATIENCE_MS && kill(-ended.si_pid, 0) == 0; i++) nanosleep(&moment, NULL);
-    *status = ended.si_code == CLD_EXITED ? ended.si_status : -ended.si_status;
+    int found = -2;
     for (int i = 0; i < count; i++)
-        if (children[i] == ended.si_pid) return i;
-    return -2;
+        if (children[i] == ended.si_pid) found = i;
+    /* Killed while its leader is not yet reaped: the group's number cannot be another's. */
+    if (found >= 0) kill(-ended.si_pid, SIGKILL);
+    waitpid(ended.si_pid, NULL, 0);
+    /* The rest of the group becomes ours, parent before child. */
+    if (found >= 0) while (waitpid(-ended.si_pid, NULL, 0) > 0) continue;
+    *status = ended.si_code == CLD_EXITED ? ended.si_status : -ended.si_status;
+    return found;
+}
+
+static void end_strays(void) {
+    char line[4096];
+    for (;;) {
+        int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+        ssize_t length = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
+        if (fd >= 0) close(fd);
+        if (length <= 0) return;
+        line[length] = 0;
+        char *at = line, *rest;
+        for (long pid = strtol(at, &rest, 10); rest != at && *rest == ' '; at = rest, pid = strtol(at, &rest, 10))
+            kill((pid_t)pid, SIGKILL);
+        if (waitpid(-1, NULL, 0) < 0) return;
+    }
 }
 
 static int finish_one(int count) {
@@ -216,6 +234,7 @@ int main(int argc, char **argv) {
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (record_self("claim/owner", 1) != 0) return 1;
     ring();
     for (int i = 0; is_clean && i < init && access("stop", F_OK) != 0; i++) {
@@ -228,6 +247,7 @@ int main(int argc, char **argv) {
         finish_one(count);
         if (running) ring();
     }
+    end_strays();
     record("ended", "ended\n", 0);
     ring();
     return 0;

@@ -8,6 +8,7 @@
 # 2. A shell cannot tell the exit code 137 from the signal 9: codes above 128 are recorded as signals.
 # 3. Each container that runs beside others has a shell of its own that waits for it.
 # 4. `started` is recorded just before the program begins, once its file was found.
+# 5. What leaves its group is not found again: wrapper.c is the parent of that, and kills it.
 set -u
 
 self() { # prints process id and start time (field 22 of stat) of this very process
@@ -30,17 +31,14 @@ if [ "$1" = --container ]; then # INDEX BELL KEY; leads its group, in record/
 fi
 
 run() { # INDEX
-    setsid sh "$0" --container "$1" "$bell" "$key" </dev/null &
-    child=$!
-    while :; do
-        wait "$child"
-        status=$?
-        # A wait that a trapped signal cut short is no end.
-        if [ "$status" -le 128 ] || ! kill -0 "$child" 2>/dev/null; then break; fi
-    done
-    if kill -KILL -- "-$child" 2>/dev/null; then
-        patience=1000
-        while [ "$patience" -gt 0 ] && kill -0 -- "-$child" 2>/dev/null; do
+    # In the foreground: a shell makes what it starts in the background deaf to SIGINT, for good.
+    setsid $reset sh "$0" --container "$1" "$bell" "$key" </dev/null
+    status=$?
+    child=
+    [ -e "$1.pid" ] && read -r child start <"$1.pid"
+    if [ -n "$child" ] && kill -s KILL -- "-$child"; then
+        patience=100 # what was killed may wait for its new parent, which is not us
+        while [ "$patience" -gt 0 ] && kill -s 0 -- "-$child"; do
             patience=$((patience - 1))
             sleep 0.01
         done
@@ -58,6 +56,8 @@ bell=$2 key=$3 init=$4 count=$5
 mkdir claim 2>/dev/null || exit 3
 trap : HUP INT TERM
 self >claim/owner || exit 1
+exec 2>/dev/null # where a shell says of each command which signal ended it
+reset=
 sync claim/owner .
 ring
 status=0 i=0
@@ -67,6 +67,9 @@ while [ "$status" -eq 0 ] && [ "$i" -lt "$init" ] && ! [ -e stop ]; do
     i=$((i + 1))
 done
 if [ "$status" -eq 0 ]; then
+    if [ "$((i + 1))" -lt "$count" ] && env --default-signal=INT true; then
+        reset="env --default-signal=INT,QUIT"
+    fi
     while [ "$((i + 1))" -lt "$count" ] && ! [ -e stop ]; do
         { run "$i"; ring; } &
         i=$((i + 1))

@@ -105,6 +105,7 @@ def _change(state: JobState, command: Change) -> Outcome:
     workflow = state.workflow
     is_active = workflow is not None and workflow.is_active
     told: tuple[JobEvent, ...]
+    phase: JobPhase | None
     match command:
         case StartJob():
             told, phase = (JobGoalChanged(goal=Goal.RUNNING),), JobPhase.PENDING
@@ -115,7 +116,8 @@ def _change(state: JobState, command: Change) -> Outcome:
         case DeleteJob():
             if not command.force and state.phase is not JobPhase.KILLED:
                 return Rejection(Code.WRONG_STATE, "only a killed job is deleted without force")
-            told, phase = (JobGoalChanged(goal=Goal.DELETED),), JobPhase.KILLING
+            told = (JobGoalChanged(goal=Goal.DELETED),)
+            phase = None if state.goal is Goal.DELETED else JobPhase.KILLING
             if is_active:
                 told += (WorkflowPhaseChanged(phase=WorkflowPhase.ABORTED),)
             if not state.pods:
@@ -188,7 +190,9 @@ def _conclude(
         told += rollout.ending(_fold(state, told))
         after = _fold(state, told)
     derived = derive(after, phase or state.phase)
-    if after.phase not in (derived, JobPhase.DELETED):
+    # While its pods vanish one by one, a job to be deleted keeps the phase in which they ended.
+    is_vanishing = after.goal is Goal.DELETED and phase is None and state.phase is not JobPhase.KILLING
+    if after.phase not in (derived, JobPhase.DELETED) and not is_vanishing:
         told += (JobPhaseChanged(phase=derived),)
     result = JobAccepted(job=state.id, version=after.version) if is_wish else None
     return Decision(events=told, opens=opens, result=result)

@@ -36,19 +36,22 @@ J = JobPhase
 W = WorkflowPhase
 
 
-def _derived(*phases: JobPhase) -> Mapping[type[JobEvent], tuple[JobPhase, ...]]:
-    return MappingProxyType({JobPhaseChanged: phases, JobDeleted: (J.DELETED,)})
-
+_OVER: Mapping[type[JobEvent], tuple[JobPhase, ...]] = MappingProxyType(
+    {JobPhaseChanged: (J.PENDING,), JobDeleted: (J.DELETED,)}
+)
 
 TRANSITIONS: Mapping[JobPhase | None, Mapping[type[JobEvent], tuple[JobPhase, ...]]] = MappingProxyType(
     {
         None: {JobCreated: (J.PENDING,)},
-        J.PENDING: _derived(J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED),
-        J.RUNNING: _derived(J.PENDING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED),
-        J.SUCCEEDED: _derived(J.PENDING, J.KILLING),
-        J.FAILED: _derived(J.PENDING, J.KILLING),
-        J.KILLING: _derived(J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLED),
-        J.KILLED: _derived(J.PENDING, J.RUNNING, J.KILLING),
+        J.PENDING: {
+            JobPhaseChanged: (J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED),
+            JobDeleted: (J.DELETED,),
+        },
+        J.RUNNING: {JobPhaseChanged: (J.PENDING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED)},
+        J.KILLING: {JobPhaseChanged: (J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLED)},
+        J.SUCCEEDED: _OVER,
+        J.FAILED: _OVER,
+        J.KILLED: _OVER,
         J.DELETED: {},
     }
 )
@@ -74,6 +77,9 @@ WORKFLOW_TRANSITIONS: Mapping[WorkflowPhase | None, Mapping[type[JobEvent], tupl
             },
             W.PAUSED: {WorkflowPhaseChanged: (W.ABORTED,)},
             W.ROLLING_FORWARD: {WorkflowPhaseChanged: (W.SUCCEEDED, W.FAILED, W.ABORTED)},
+            W.SUCCEEDED: {},
+            W.FAILED: {},
+            W.ABORTED: {},
         }
     )
 )

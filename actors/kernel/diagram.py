@@ -40,15 +40,11 @@ def draw(table: Table, allowed: Allowed) -> str:
         f"    {before or '[*]'} --> {after}: {', '.join(events)}" for (before, after), events in edges.items()
     ]
     lines.append("```")
-    later = [
-        f"{before} → {', '.join(missing)}"
-        for before, afters in allowed.items()
-        if (
-            missing := [
-                after for after in dict.fromkeys(afters) if after != before and (before, after) not in edges
-            ]
-        )
-    ]
+    later = []
+    for before, afters in allowed.items():
+        untaken = [each for each in dict.fromkeys(afters) if each != before and (before, each) not in edges]
+        if untaken:
+            later.append(f"{before} → {', '.join(untaken)}")
     if later:
         lines += ["", "Allowed, but taken by nothing so far:", "", *(f"- {line}" for line in later)]
     return "\n".join(lines) + "\n"
@@ -64,8 +60,8 @@ def machines_of(entity: str) -> Mapping[str, str]:
     tables = vars(import_module(f"actors.{entity}.state"))
     drawn = {}
     for name, table in tables.items():
-        prefix, _, rest = name.rpartition("TRANSITIONS")
-        if _ == "TRANSITIONS" and not rest:
+        if name.endswith("TRANSITIONS"):
+            prefix = name.removesuffix("TRANSITIONS")
             drawn[prefix.rstrip("_").lower() or entity] = draw(table, tables[f"{prefix}ALLOWED"])
     return MappingProxyType(drawn)
 

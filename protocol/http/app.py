@@ -1,0 +1,87 @@
+"""The HTTP application: `/healthz`, `/metrics`, the files of runs.
+
+1. `/healthz` is open to all; everything else asks for what gRPC asks for.
+2. Errors are JSON: `{"error": {"code": 404, "message": "…"}}`.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from protocol.auth import Authenticator, Unauthenticated, enter
+from protocol.http.files import RunFiles, refuse
+
+OPEN = frozenset({"/healthz"})
+"""Paths that need no token."""
+
+
+class Door:
+    """Lets callers in."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            headers = ((name.decode("latin-1"), value) for name, value in scope["headers"])
+            match self._authenticator.authenticate(headers):
+                case Unauthenticated(reason):
+                    refusal = refuse(401, reason)
+                    refusal.headers["www-authenticate"] = "Bearer"
+                    await refusal(scope, receive, send)
+                    return
+                case principal:
+                    enter(principal)
+        await self._app(scope, receive, send)
+
+
+def build_app(
+    *,
+    is_serving: Callable[[], bool],
+    revision: Callable[[], int],
+    registry: CollectorRegistry,
+    files: RunFiles,
+    authenticator: Authenticator,
+) -> ASGIApp:
+    """Make the application."""
+
+    async def answer_health(_: Request) -> Response:
+        if is_serving():
+            return JSONResponse({"status": "ok", "revision": revision()})
+        return JSONResponse({"status": "unavailable", "revision": revision()}, status_code=503)
+
+    async def answer_metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", answer_health),
+            Route("/metrics", answer_metrics),
+            Route("/pods/{pod}/{run}/files", files.list_run),
+            Route("/pods/{pod}/{run}/files/{path:path}", files.serve),
+        ],
+        middleware=[Middleware(Door, authenticator=authenticator)],
+        exception_handlers={HTTPException: answer_refusal, Exception: answer_fault},
+    )
+
+
+async def answer_refusal(_: Request, error: Exception) -> Response:
+    """Answer what Starlette itself refuses: no such path, no such method."""
+    if isinstance(error, HTTPException):
+        return refuse(error.status_code, error.detail.lower())
+    return await answer_fault(_, error)
+
+
+async def answer_fault(_: Request, __: Exception) -> Response:
+    """Answer a bug of ours without telling its story."""
+    return refuse(500, "internal error")

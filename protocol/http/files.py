@@ -1,0 +1,136 @@
+"""Serves the files of a pod's run: `/pods/{pod}/{run}/files/{path}`.
+
+1. What is served is what `protocol/sandbox.py` shows: regular files below `logs/` and `sandbox/`.
+2. With `follow=1` the answer goes on as the file grows, and ends when the run has ended.
+3. Files are read in threads, never on the loop.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from typing import BinaryIO, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from events.pod import PodPhase
+from protocol.sandbox import SandboxDirectory
+
+CHUNK = 256 * 1024
+FOLLOW_S = 0.1
+"""Pause between looks at a file that is followed."""
+RUN_FORM = re.compile(r"[1-9][0-9]{0,18}")
+MAX_NUMBER = 2**63 - 1
+
+
+class PodOfFiles(Protocol):
+    """What is asked of a pod here."""
+
+    @property
+    def run(self) -> int:
+        """Its current run."""
+
+    @property
+    def phase(self) -> PodPhase:
+        """Where that run stands."""
+
+
+class Pods(Protocol):
+    """Where pods are looked up."""
+
+    async def pod(self, id: str) -> PodOfFiles | None:  # noqa: A002 - as the gateway calls it
+        """Return the pod, None when there is none."""
+
+
+def refuse(status: int, reason: str) -> JSONResponse:
+    """Answer an error."""
+    return JSONResponse({"error": {"code": status, "message": reason}}, status_code=status)
+
+
+class RunFiles:
+    """Finds and serves files of runs."""
+
+    def __init__(self, sandboxes: SandboxDirectory, pods: Pods, draining: asyncio.Event) -> None:
+        self._sandboxes = sandboxes
+        self._pods = pods
+        self._draining = draining
+
+    async def list_run(self, request: Request) -> Response:
+        """Answer the paths of a run's files."""
+        try:
+            pod, run = named(request)
+            return JSONResponse({"files": list(await self._sandboxes.files(pod, run))})
+        except FileNotFoundError:
+            return refuse(404, "no such run")
+
+    async def serve(self, request: Request) -> Response:
+        """Answer a file, or the part of it that is asked for."""
+        numbers: dict[str, int] = {}
+        for name in ("offset", "limit", "follow"):
+            text = request.query_params.get(name, "0")
+            if not (text.isascii() and text.isdecimal() and int(text) <= MAX_NUMBER):
+                return refuse(400, f"{name}: must be a number from 0 to {MAX_NUMBER}")
+            numbers[name] = int(text)
+        follow = bool(numbers["follow"])
+        try:
+            pod, run = named(request)
+            file = await self._open(pod, run, request.path_params["path"], follow=follow)
+        except FileNotFoundError:
+            return refuse(404, "no such file")
+        body = self._body(file, numbers["offset"], numbers["limit"], (pod, run) if follow else None)
+        return StreamingResponse(
+            body, media_type="application/octet-stream", headers={"x-content-type-options": "nosniff"}
+        )
+
+    async def _open(self, pod: str, run: int, path: str, *, follow: bool) -> BinaryIO:
+        """Open the file; one that is followed may come later."""
+        while True:
+            is_last = not follow or self._draining.is_set() or await self._has_ended(pod, run)
+            try:
+                return await asyncio.to_thread(self._sandboxes.open_file, pod, run, path)
+            except FileNotFoundError:
+                if is_last:
+                    raise
+            await self._pause()
+
+    async def _body(
+        self, file: BinaryIO, offset: int, limit: int, of_run: tuple[str, int] | None
+    ) -> AsyncIterator[bytes]:
+        left = limit or MAX_NUMBER
+        with file:
+            while left:
+                # Asked before reading: what was written before the end is read after it.
+                is_last = of_run is None or self._draining.is_set() or await self._has_ended(*of_run)
+                while left and (chunk := await read(file, offset, min(CHUNK, left))):
+                    offset += len(chunk)
+                    left -= len(chunk)
+                    yield chunk
+                if is_last:
+                    return
+                await self._pause()
+
+    async def _has_ended(self, pod: str, run: int) -> bool:
+        found = await self._pods.pod(pod)
+        return found is None or found.run > run or (found.run == run and found.phase.is_terminal)
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(FOLLOW_S):
+                await self._draining.wait()
+        except TimeoutError:
+            pass
+
+
+def named(request: Request) -> tuple[str, int]:
+    """The pod and the run that a path names. Raises FileNotFoundError."""
+    pod: str = request.path_params["pod"]
+    run: str = request.path_params["run"]
+    if not RUN_FORM.fullmatch(run):
+        raise FileNotFoundError(run)
+    return pod, int(run)
+
+
+async def read(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Read a piece of a file."""
+    return await asyncio.to_thread(os.pread, file.fileno(), size, offset)

@@ -1,0 +1,1 @@
+"""What stands between the wire and every servicer."""

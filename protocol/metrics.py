@@ -1,0 +1,72 @@
+"""What the server counts about itself.
+
+1. Everything is in one registry of this server's, none of it in the library's global one.
+2. A call costs one counter and one sum; the rest is read when somebody asks.
+3. `plane.metrics()` names gauges without the prefix; a name that ends in `_total` is a counter.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+PREFIX = "polyplane_"
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the latencies that are told apart, in seconds."""
+
+KERNEL: Mapping[str, str] = {
+    "commits_total": "Commits of the journal.",
+    "commit_events_total": "Events in those commits.",
+    "batch_events": "Events in the last commit.",
+    "revision": "Revision of the last commit that views have seen.",
+    "actors_resident": "Actors in memory.",
+    "watchers": "Watches that are open.",
+    "lag": "Revisions by which the tables are behind.",
+}
+"""Names that the kernel is known to tell, and what they mean; it may tell others."""
+
+
+class Calls:
+    """Counts calls by method and code, and how long they took."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            f"{PREFIX}call_seconds",
+            "Time from a call's arrival to its end, streams included.",
+            ("method",),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._calls = Counter(
+            f"{PREFIX}calls", "Calls that ended, by method and code.", ("method", "code"), registry=registry
+        )
+
+    def method(self, path: str) -> Callable[[str, float], None]:
+        """What counts one method's calls, by their code and seconds."""
+        seconds = self._seconds.labels(path)
+        by_code: dict[str, Callable[[], None]] = {}
+
+        def tally(code: str, elapsed: float) -> None:
+            if code not in by_code:
+                by_code[code] = self._calls.labels(path, code).inc
+            by_code[code]()
+            seconds.observe(elapsed)
+
+        return tally
+
+
+class KernelGauges(Collector):
+    """Reads what the kernel tells when the page is asked for."""
+
+    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        """One metric for each name that the kernel tells."""
+        for name, value in sorted(self._read().items()):
+            text = KERNEL.get(name, name.replace("_", " "))
+            if name.endswith("_total"):
+                yield CounterMetricFamily(f"{PREFIX}{name.removesuffix('_total')}", text, value=value)
+            else:
+                yield GaugeMetricFamily(PREFIX + name, text, value=value)

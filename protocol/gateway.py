@@ -88,6 +88,9 @@ class Gateway(Protocol):
     def watch(self, selector: Selector, start: int) -> Subscription:
         """Watch from a revision, inclusive; 0 is from now. Refused as the watch hub says."""
 
+    def cancel_watch(self, id: int) -> bool:  # noqa: A002
+        """End a watch by its id, with the reason that it was cancelled; False when there is none."""
+
     @property
     def revision(self) -> int:
         """Revision of the last commit that views have seen."""

@@ -1,0 +1,1 @@
+"""Peloton's messages to and from commands and views: pure functions, without gRPC."""

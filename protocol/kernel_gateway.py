@@ -1,0 +1,178 @@
+"""The gateway over a kernel and its projections.
+
+1. It decides nothing: it finds who knows, and says a refusal in the one way that façades know.
+2. A command of a caller who goes away is carried through once it was decided.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
+
+from actors.kernel.decider import Code, Rejection
+from actors.kernel.idempotency import receipt_stream
+from actors.kernel.kernel import Kernel
+from actors.kernel.request import Keyed, Request
+from events.record import Recorded
+from projections.cursor import BadCursor
+from projections.history import History, Moment
+from projections.hosts import HostView
+from projections.hot import HotViews
+from projections.jobs import JobView
+from projections.lists import MAX_WAIT_S, Lagging, Lists
+from projections.pods import PodView
+from projections.queries import JobQuery, Page, PodQuery
+from projections.watch.hub import BadStart, Compacted, Hub, TooManyWatchers
+from projections.watch.selector import Selector
+from projections.watch.subscription import Subscription
+from protocol.gateway import Call, Refused
+
+R = TypeVar("R")
+V = TypeVar("V")
+
+
+class KernelGateway:
+    """What every façade is given."""
+
+    def __init__(
+        self,
+        *,
+        kernel: Kernel,
+        hot: HotViews,
+        lists: Lists,
+        history: History,
+        hub: Callable[[], Hub],
+        new_id: Callable[[], str],
+        is_open: Callable[[], bool],
+    ) -> None:
+        self._kernel = kernel
+        self._hot = hot
+        self._lists = lists
+        self._history = history
+        self._hub = hub
+        self._is_open = is_open
+        self.new_id = new_id
+
+    async def execute(self, stream: str, command: object, call: Call, expect: type[R]) -> R:
+        """Run a command on one entity; answer its result once it is on disk."""
+        if not self._is_open():
+            raise Refused(Rejection(Code.UNAVAILABLE, "the server takes no more changes"))
+        keyed = None
+        if call.key:
+            keyed = Keyed(receipt_stream(call.principal, call.key), call.fingerprint)
+        request = Request(
+            command=command,
+            principal=call.principal,
+            origin=call.origin,
+            request_id=call.request_id,
+            trace=call.trace,
+            keyed=keyed,
+        )
+        answer = await self._kernel.ask(stream, request)
+        if isinstance(answer, Rejection):
+            raise Refused(answer)
+        if not isinstance(answer.result, expect):
+            raise TypeError(f"{type(command).__name__} answered {type(answer.result).__name__}")
+        return answer.result
+
+    # ------------------------------------------------------------ views
+
+    async def pod(self, id: str) -> PodView | None:  # noqa: A002 - the name of the thing
+        """Return the pod as it is now, None when there is none."""
+        view = self._hot.find(f"pod/{id}")
+        return view if isinstance(view, PodView) else None
+
+    async def job(self, id: str) -> JobView | None:  # noqa: A002
+        """Return the job as it is now, None when there is none or it was deleted."""
+        view = self._hot.find(f"job/{id}")
+        return view if isinstance(view, JobView) else None
+
+    def pods_of(self, owner: str) -> Sequence[PodView]:
+        """Return the live pods of an owner by instance number."""
+        return self._hot.pods_of(owner)
+
+    def hosts(self) -> Sequence[HostView]:
+        """Return all hosts by name."""
+        return self._hot.hosts()
+
+    @property
+    def revision(self) -> int:
+        """Revision of the last commit that views have seen."""
+        return self._hot.revision
+
+    # ------------------------------------------------------------ lists
+
+    async def jobs_named(self, name: str) -> Sequence[str]:
+        """Return the ids of all jobs ever created under a name, newest first."""
+        try:
+            return await self._lists.jobs_named(name, self.revision)
+        except Lagging as error:
+            raise Refused(_lagging(error)) from None
+
+    async def list_jobs(self, query: JobQuery, call: Call) -> Page[JobView]:
+        """Return one page of jobs."""
+        try:
+            return await self._lists.jobs(query, self.revision, timeout=_time_left(call))
+        except Lagging as error:
+            raise Refused(_lagging(error)) from None
+        except BadCursor as error:
+            raise Refused(Rejection(Code.INVALID, str(error), field="page_token")) from None
+
+    async def list_pods(self, query: PodQuery, call: Call) -> Page[PodView]:
+        """Return one page of pods."""
+        try:
+            return await self._lists.pods(query, self.revision, timeout=_time_left(call))
+        except Lagging as error:
+            raise Refused(_lagging(error)) from None
+        except BadCursor as error:
+            raise Refused(Rejection(Code.INVALID, str(error), field="page_token")) from None
+
+    # ------------------------------------------------------------ the past, and what comes
+
+    def pod_history(self, id: str) -> AsyncIterator[tuple[Recorded, PodView]]:  # noqa: A002
+        """Yield each event of a pod with the view after it, oldest first."""
+        return _typed(self._history.of(f"pod/{id}"), PodView)
+
+    def job_history(self, id: str) -> AsyncIterator[tuple[Recorded, JobView]]:  # noqa: A002
+        """Yield each event of a job with the view after it, oldest first."""
+        return _typed(self._history.of(f"job/{id}"), JobView)
+
+    def watch(self, selector: Selector, start: int) -> Subscription:
+        """Watch from a revision, inclusive; 0 is from now."""
+        try:
+            return self._hub().open(selector, start)
+        except BadStart as error:
+            raise Refused(Rejection(Code.INVALID, str(error), field="start_revision")) from None
+        except Compacted as error:
+            raise Refused(
+                Rejection(
+                    Code.OUT_OF_RANGE,
+                    str(error),
+                    field="start_revision",
+                    details=(
+                        ("compact_revision", str(error.compact)),
+                        ("current_revision", str(error.current)),
+                    ),
+                )
+            ) from None
+        except TooManyWatchers as error:
+            raise Refused(Rejection(Code.EXHAUSTED, str(error))) from None
+
+    def cancel_watch(self, id: int) -> bool:  # noqa: A002
+        """End a watch by its id; False when there is none."""
+        return self._hub().cancel(id)
+
+
+async def _typed(moments: AsyncIterator[Moment], kind: type[V]) -> AsyncIterator[tuple[Recorded, V]]:
+    async for recorded, view in moments:
+        if isinstance(view, kind):
+            yield recorded, view
+
+
+def _time_left(call: Call) -> float:
+    if call.deadline is None:
+        return MAX_WAIT_S
+    return max(0.0, call.deadline - asyncio.get_running_loop().time())
+
+
+def _lagging(error: Lagging) -> Rejection:
+    return Rejection(Code.UNAVAILABLE, f"lists are not up to date yet: {error}")

@@ -1,0 +1,364 @@
+"""The plane: journal, kernel, projections and engines, put together behind the gateway.
+
+1. What cannot work is said when it is opened, before anything runs.
+2. Start: views and actors are filled in one pass over the journal; then engines begin, the hosts
+   that the settings declare are declared, and the work that was left is taken up.
+3. A commit is shown to views, watches and the placer, in that order, before replies are released.
+4. A fenced journal ends the process: `fenced` is set, reads go on meanwhile.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from typing import Self
+
+import structlog
+
+from actors import host, job, pod
+from actors.effects.engines.engine import Engine, Report
+from actors.effects.engines.process.engine import ProcessEngine
+from actors.effects.engines.process.measure import capacity_of_this_machine, local_address
+from actors.effects.engines.simulated import SimulatedEngine
+from actors.effects.placer import Placer
+from actors.effects.pods import PodWorld
+from actors.host.commands import DeclareHost, WithdrawHost
+from actors.job.commands import JobAccepted
+from actors.kernel.clock import Clock, LoopClock
+from actors.kernel.decider import Rejection
+from actors.kernel.ids import TimeOrderedIds
+from actors.kernel.kernel import Kernel, Surroundings
+from events import host as host_events
+from events import job as job_events
+from events import pod as pod_events
+from events import receipt as receipt_events
+from events.capacity import Resources
+from events.codec import Codec
+from events.host import EngineKind, HostPhase, HostSpec
+from events.journal import (
+    Committer,
+    DataDirectory,
+    Journal,
+    Locked,
+    Outcome,
+    Reader,
+    UnreadableJournal,
+    UnusableDirectory,
+    Writer,
+)
+from events.pod import PodSpec
+from events.record import Recorded
+from projections.history import History
+from projections.hot import HotViews
+from projections.listing import ColdViews, TableReader
+from projections.lists import Lists
+from projections.reading import ReaderThreads
+from projections.runner import Projector, ProjectorThread
+from projections.tables import Tables
+from projections.watch.hub import Hub
+from projections.watch.selector import Kind
+from projections.watch.watcher import Bounds
+from protocol.kernel_gateway import KernelGateway
+from protocol.settings import HostSettings, Settings
+
+SCAN_PAGE = 2_000
+"""Records that the views are shown at once while the journal is read at start."""
+RESULTS: Mapping[str, type] = {"result.job_accepted:1": JobAccepted}
+"""Answers that receipts keep."""
+THIS_MACHINE_PORTS = (31000, 31999)
+
+
+class Unusable(Exception):  # noqa: N818 - said of what was found
+    """The data directory or the journal cannot be used; the text is one line."""
+
+
+def journal_codec() -> Codec:
+    """Return the codec of everything that the journal holds."""
+    return Codec(
+        (
+            job_events.TOPICS,
+            pod_events.TOPICS,
+            host_events.TOPICS,
+            receipt_events.TOPICS,
+            RESULTS,
+        ),
+        interned=(PodSpec,),
+    )
+
+
+class Plane:
+    """Everything behind the façades. Made by `open`."""
+
+    def __init__(self, settings: Settings, data: DataDirectory, journal: Journal, tables: Tables) -> None:
+        self.settings = settings
+        self.data = data
+        self.fenced = asyncio.Event()
+        self._journal = journal
+        self._tables = tables
+        self._projector = Projector(tables)
+        self._cold = ColdViews(tables)
+        self._hot = HotViews(cold=self._cold)
+        self._point_reader = journal.reader()
+        self._engines: dict[str, Engine] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_started = False
+        self._is_draining = False
+        self._down = ExitStack()
+        loop = asyncio.get_running_loop()
+        self._clock: Clock = LoopClock(loop)
+        self._random = random.SystemRandom()
+        self._build(loop)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Take hold of the data directory and open what is in it, inside a running loop.
+
+        Raises Unusable.
+        """
+        try:
+            data = DataDirectory.open(settings.data)
+        except (Locked, UnusableDirectory) as error:
+            raise Unusable(str(error)) from None
+        with ExitStack() as undo:
+            undo.callback(data.close)
+            try:
+                journal = data.open_journal(journal_codec())
+            except UnreadableJournal as error:
+                raise Unusable(str(error)) from None
+            undo.callback(journal.close)
+            head_reader = journal.reader()
+            try:
+                tables = Tables(data.views, identity=journal.identity, head=head_reader.head())
+            except (OSError, sqlite3.Error) as error:
+                raise Unusable(f"{data.views} cannot be written: {error}") from None
+            finally:
+                head_reader.close()
+            undo.pop_all()
+            return cls(settings, data, journal, tables)
+
+    # ------------------------------------------------------------ what others see
+
+    @property
+    def gateway(self) -> KernelGateway:
+        """The door for façades; it opens when the plane has started."""
+        return self._gateway
+
+    @property
+    def revision(self) -> int:
+        """Revision of the last commit that views have seen."""
+        return self._hot.revision
+
+    @property
+    def is_serving(self) -> bool:
+        """False before the start, when fenced, and when draining."""
+        return self._is_started and not self._is_draining and not self.fenced.is_set()
+
+    def metrics(self) -> Mapping[str, float]:
+        """Gauges by name."""
+        return {
+            "revision": self.revision,
+            "lists_lag_revisions": self.revision - self._projector.checkpoint,
+            "actors": len(self._kernel.directory),
+            "views": len(self._hot),
+            "appends_waiting": self._kernel.commits.waiting,
+            "sends_waiting": self._kernel.post.waiting,
+            "timers": len(self._kernel.timers),
+            "pods_without_host": self._placer.waiting,
+            "watchers": sum(self._hub.watchers(kind) for kind in Kind),
+        }
+
+    # ------------------------------------------------------------ start
+
+    async def start(self) -> None:
+        """Fill memory, start engines, declare hosts, take up what was left."""
+        resume = self._kernel.recover(self._replayed(), self._placer.recall)
+        self._hub = Hub(
+            revision=self._hot.revision,
+            readers=self._journal_readers,
+            random_id=lambda: self._random.getrandbits(64),
+            max_watchers=self.settings.limits.watchers,
+            bounds=Bounds(buffer_bytes=self.settings.limits.watch_buffer_kb * 1024),
+        )
+        self._projector_thread.start()
+        self._writer.start()
+        declared = self._declared()
+        known = {view.id: view.spec.engine for view in self._hot.hosts()}
+        kinds = known | {name: spec.engine for name, spec in declared.items()}
+        for name, kind in kinds.items():
+            self._engines[name] = self._engine(name, kind)
+        for engine in self._engines.values():
+            await engine.start()
+        resume()
+        await self._declare(declared)
+        self._is_started = True
+
+    def _build(self, loop: asyncio.AbstractEventLoop) -> None:
+        journal = self._journal
+        new_id = TimeOrderedIds(self._clock.now, self._random.getrandbits)
+        journal_readers = self._journal_readers = ReaderThreads(journal.reader, name="journal-reader")
+        self._down.callback(journal_readers.close)
+        table_readers = ReaderThreads(lambda: TableReader(self._tables), threads=2, name="table-reader")
+        self._down.callback(table_readers.close)
+        self._writer = Writer(Committer(journal), loop, self._conclude)
+        self._projector_thread = ProjectorThread(
+            self._projector,
+            journal_reader=journal.reader,
+            on_checkpoint=lambda checkpoint: self._on_loop(loop, lambda: self._lists.advanced(checkpoint)),
+        )
+        self._lists = Lists(self._hot, table_readers, _Behind(self._projector, self._projector_thread))
+
+        async def read_page(stream: str, after: int, limit: int) -> list[Recorded]:
+            return await journal_readers.run(lambda reader: reader.stream(stream, after=after, limit=limit))
+
+        self._kernel = Kernel(
+            entities=(job.ENTITY, pod.ENTITY, host.ENTITY),
+            codec=journal.codec,
+            writer=self._writer,
+            point_reader=self._point_reader,
+            world=Surroundings(
+                clock=self._clock,
+                new_id=new_id,
+                defer=loop.call_soon,
+                later=loop.call_later,
+                spawn=self._spawn,
+                read_page=read_page,
+                on_fenced=self._fence,
+            ),
+            mailbox_bound=self.settings.limits.mailbox,
+        )
+        self._kernel.observe(self._show)
+        self._placer = Placer(kernel=self._kernel, later=loop.call_later)
+        self._world = PodWorld(kernel=self._kernel, engines=self._engines, later=loop.call_later)
+        self._gateway = KernelGateway(
+            kernel=self._kernel,
+            hot=self._hot,
+            lists=self._lists,
+            history=History(journal_readers),
+            hub=lambda: self._hub,
+            new_id=new_id,
+            is_open=lambda: self.is_serving,
+        )
+
+    def _replayed(self) -> Iterator[Recorded]:
+        """Yield the whole journal, having shown each part to the views first."""
+        reader: Reader = self._journal.reader()
+        try:
+            records = reader.scan()
+            while part := list(islice(records, SCAN_PAGE)):
+                self._projector.offer(self._hot.apply(part))
+                yield from part
+        finally:
+            reader.close()
+
+    def _declared(self) -> Mapping[str, HostSpec]:
+        if self.settings.hosts:
+            return {each.name: _spec_of(each) for each in self.settings.hosts}
+        capacity = capacity_of_this_machine(self.data.path)
+        return {
+            "local": HostSpec(capacity=capacity, ports=THIS_MACHINE_PORTS, address=local_address()),
+        }
+
+    def _engine(self, name: str, kind: EngineKind) -> Engine:
+        def listener(report: Report) -> None:
+            self._world.report(report)
+
+        if kind is EngineKind.SIMULATED:
+            return SimulatedEngine(name, listener, self._clock)
+        return ProcessEngine(name, self.data.path, listener)
+
+    async def _declare(self, declared: Mapping[str, HostSpec]) -> None:
+        replies = [
+            self._kernel.tell(f"host/{name}", DeclareHost(name=name, spec=spec))
+            for name, spec in declared.items()
+        ]
+        replies += [
+            self._kernel.tell(f"host/{view.id}", WithdrawHost())
+            for view in self._hot.hosts()
+            if view.id not in declared and view.phase is not HostPhase.DOWN
+        ]
+        for reply in replies:
+            answer = await reply
+            if isinstance(answer, Rejection):
+                raise Unusable(f"a host could not be declared: {answer.reason}")
+
+    # ------------------------------------------------------------ run
+
+    def _conclude(self, outcomes: Sequence[Outcome]) -> None:
+        self._kernel.conclude(outcomes)
+
+    def _show(self, outcomes: Sequence[Outcome]) -> None:
+        records = [record for outcome in outcomes for record in outcome.records or ()]
+        advances = self._hot.apply(records)
+        self._projector_thread.offer(advances)
+        self._hub.publish(advances)
+
+    def _fence(self, detail: str) -> None:
+        structlog.get_logger().critical("journal_fenced", detail=detail)
+        self.fenced.set()
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_loop(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(call)
+
+    # ------------------------------------------------------------ end
+
+    async def drain(self) -> None:
+        """Take no new work; watches end; what was decided is carried through."""
+        self._is_draining = True
+        if self._is_started:
+            self._hub.shutdown()
+
+    async def close(self) -> None:
+        """Let go of engines, threads, journal and directory; pods go on running."""
+        self._is_draining = True
+        for engine in self._engines.values():
+            await engine.close(end_pods=self.data.is_memory)
+        if self._is_started:
+            self._kernel.timers.close()
+            self._writer.close()
+            await asyncio.sleep(0)  # the loop's turn to hear of the last commits
+            self._projector_thread.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        self._down.close()
+        self._cold.close()
+        self._tables.close()
+        self._point_reader.close()
+        self._journal.close()
+        self.data.close()
+
+
+class _Behind:
+    """What lists ask of the projector."""
+
+    def __init__(self, projector: Projector, thread: ProjectorThread) -> None:
+        self._projector = projector
+        self._thread = thread
+
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+        return self._projector.checkpoint
+
+    def hurry(self) -> None:
+        """Store what waits now."""
+        self._thread.hurry()
+
+
+def _spec_of(declared: HostSettings) -> HostSpec:
+    return HostSpec(
+        capacity=Resources(
+            cpu=declared.cpu, memory_mb=declared.memory_mb, disk_mb=declared.disk_mb, gpu=declared.gpu
+        ),
+        ports=(declared.ports.first, declared.ports.last),
+        labels=tuple(sorted(declared.labels.items())),
+        engine=EngineKind(declared.engine),
+        address=local_address() if declared.engine == "process" else "",
+    )

@@ -9,7 +9,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]  # ships neither stubs nor py.typed
+import msgpack
 
 from events.codec import Codec, Undecodable
 from events.codec.codec import UNREADABLE, unpack

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import pytest
 from hypothesis import given
 from immutables import Map

@@ -55,6 +55,18 @@ def test_what_was_told_is_what_is_read(journal: Journal, committer: Committer) -
     reader.close()
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 127, 511, 512, 1535])
+def test_an_append_of_any_length_is_stored_in_its_order(
+    journal: Journal, committer: Committer, length: int
+) -> None:
+    stored(committer, append("pod/0", [1]))
+    records = stored(committer, append("pod/1", range(1, length + 1)))
+    assert [record.version for record in records] == list(range(1, length + 1))
+    reader = journal.reader()
+    assert list(reader.scan(records[0].revision)) == records
+    reader.close()
+
+
 def test_a_page_is_inclusive_and_obeys_its_limit(journal: Journal, committer: Committer) -> None:
     records = stored(committer, append("pod/1", range(1, 9)))
     reader = journal.reader()

@@ -1,6 +1,6 @@
 """The form of an event in a row."""
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -173,6 +173,7 @@ class Plane:
 
     async def start(self) -> None:
         """Fill memory, start engines, declare hosts, take up what was left."""
+        self._journal.sweep()
         resume = self._kernel.recover(self._replayed(), self._placer.recall)
         self._hub = Hub(
             revision=self._hot.revision,

@@ -13,17 +13,20 @@ from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 _ROOT = Path(__file__).parents[2]
 _SECTION = re.compile(r"(<!-- machine: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-Table = Mapping[StrEnum | None, Mapping[type, Sequence[StrEnum]]]
-Allowed = Mapping[StrEnum, Sequence[StrEnum]]
+P = TypeVar("P", bound=StrEnum)
+E = TypeVar("E")
+Table = Mapping[P | None, Mapping[type[E], Sequence[P]]]
+Allowed = Mapping[P, Sequence[P]]
 
 
-def edges_of(table: Table) -> dict[tuple[StrEnum | None, StrEnum], list[str]]:
+def edges_of(table: Table[P, E]) -> dict[tuple[P | None, P], list[str]]:
     """Return the changes of phase in a table, each with the events that make it."""
-    edges: dict[tuple[StrEnum | None, StrEnum], list[str]] = {}
+    edges: dict[tuple[P | None, P], list[str]] = {}
     for before, events in table.items():
         for event, afters in events.items():
             for after in afters:
@@ -32,7 +35,7 @@ def edges_of(table: Table) -> dict[tuple[StrEnum | None, StrEnum], list[str]]:
     return edges
 
 
-def draw(table: Table, allowed: Allowed) -> str:
+def draw(table: Table[P, E], allowed: Allowed[P]) -> str:
     """Return a machine as a diagram in mermaid's language, and the edges that are not taken yet."""
     edges = edges_of(table)
     lines = ["```mermaid", "stateDiagram-v2"]

@@ -118,8 +118,9 @@ class JobMachine(RuleBasedStateMachine):
         else:
             assert not state.workflow.is_active
             assert has_failed or len(state.pods) == self.count
-            for known, real in zip(state.pods.values(), self.world.pods(), strict=False):
-                assert known.phase.is_terminal == real.phase.is_terminal
+            for pod in self.world.pods():  # at rest the job knows how its pods are
+                known = state.pods[pod.instance]
+                assert (known.run, known.phase, known.goal) == (pod.run, pod.phase, pod.goal)
         ends = {each.phase for each in state.pods.values()}
         if self.goal is Goal.RUNNING and state.pods and not self.is_tended and not has_failed:
             assert state.phase is JobPhase.RUNNING

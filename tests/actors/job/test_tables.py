@@ -108,8 +108,9 @@ def created(command: CreateJob, *, is_workflow: bool) -> Subject[JobState]:
 @pytest.mark.parametrize("is_workflow", [False, True])
 def test_takes_exactly_the_edges_of_the_table(*, is_workflow: bool) -> None:
     taken: set[Edge] = set()
+    limit = 300 if is_workflow else 1500
     for command in CREATIONS:
-        taken |= explore(created(command, is_workflow=is_workflow), commands, look, limit=4000)
+        taken |= explore(created(command, is_workflow=is_workflow), commands, look, limit=limit)
     assert edges_in(WORKFLOW_TRANSITIONS if is_workflow else TRANSITIONS) - taken == set()
 
 

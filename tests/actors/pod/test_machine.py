@@ -72,7 +72,7 @@ def test_takes_exactly_the_edges_of_the_table() -> None:
     for spec in (ONE, TWO):
         for goal in (Goal.RUNNING, Goal.KILLED):
             pod = subject(spec, goal=goal)
-            taken |= explore(pod, commands, look, limit=3000)
+            taken |= explore(pod, commands, look, limit=1200)
     for goal in (Goal.RUNNING, Goal.KILLED):
         pod = subject()
         pod.decided(DeletePod())

@@ -117,6 +117,8 @@ class Agent:
     def _on_hello(self, server: str) -> None:
         self._server = server
         self._closing = None
+        for run in self._runs.values():
+            run.mute()
         self.tell("hello", VERSION, os.getpid())
         self._end_sessions(grace_s=0.0)
 
@@ -142,6 +144,7 @@ class Agent:
     def _stop(self, name: RunName, grace_s: float) -> None:
         run = self._runs.get(name)
         if run is not None:
+            run.attend()
             run.stop(grace_s)
         elif (why := self._shelf.why_never(name)) is not None:
             self.tell("ended", *name, True, why)  # noqa: FBT003 a field of the message
@@ -197,6 +200,7 @@ class Agent:
         # Last: what is found without it was never begun, and the server asks again.
         Record(directory / "record").write_order(kept)
         run = self._runs[name] = Run(name, directory, kept, self)
+        run.repeat()
         return run
 
     def _write_containers(self, order: PodOrder, record: Path, group: str) -> None:

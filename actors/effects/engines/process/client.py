@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import structlog
 
 from actors.effects.engines.process.frames import VERSION, FrameError, FrameReader, encode

@@ -17,7 +17,7 @@ close, end_pods                         | pod_forgotten, pod
 
 import struct
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 VERSION = 1
 MAX_FRAME = 16 * 1024 * 1024

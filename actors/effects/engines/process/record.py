@@ -23,7 +23,7 @@ import os
 import signal
 from pathlib import Path
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from actors.effects.engines.process.layout import sync_directory, write_whole
 

@@ -6,6 +6,8 @@
 3. The stop marker is written before anybody is signalled, and claims a run that nobody claimed: whoever
    comes later starts nothing.
 4. A run that ended changes no more; it is repeated as often as asked.
+5. A server is told of a run from when it asked for it, and then from the beginning: so that the order of
+   what it hears is right, also when something happens between its connecting and its asking.
 """
 
 import contextlib
@@ -71,6 +73,7 @@ class Run:
         self._started: set[int] = set()
         self._exited: set[int] = set()
         self._is_stopping = False
+        self._is_heard = False
         self._spawns = 0
 
     def begin(self) -> None:
@@ -108,8 +111,18 @@ class Run:
             self.stop(left)
         self._on_wrapper_gone()
 
+    def mute(self) -> None:
+        """Tell nothing until asked: there is another server."""
+        self._is_heard = False
+
+    def attend(self) -> None:
+        """See that the server was told all that is known, and is told an end again."""
+        if self.is_ended or not self._is_heard:
+            self.repeat()
+
     def repeat(self) -> None:
-        """Tell again all that was told."""
+        """Tell all that is known, and from now on what is new."""
+        self._is_heard = True
         for report in self._reports:
             self._around.tell(*report)
 
@@ -135,7 +148,6 @@ class Run:
     def stop(self, grace_s: float) -> None:
         """End the run: SIGTERM to each group, SIGKILL to what is left after the grace."""
         if self.is_ended:
-            self.repeat()
             return
         left = self._grace_left()
         grace = grace_s if left is None else min(left, grace_s)
@@ -180,7 +192,8 @@ class Run:
         self._is_launched = self._is_launched or kind == "launched"
         report = (kind, *self.name, *details)
         self._reports.append(report)
-        self._around.tell(*report)
+        if self._is_heard:
+            self._around.tell(*report)
 
     # ------------------------------------------------------------ without a wrapper
 

@@ -1,6 +1,7 @@
 """Engines under test: each is closed with its pods, and leaves no process behind."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from actors.effects.engines.engine import Engine
+from actors.effects.engines.process import wrappers
 from actors.effects.engines.process.engine import ProcessEngine
 from actors.effects.engines.simulated import SimulatedEngine
 from actors.kernel.clock import LoopClock
@@ -16,8 +18,17 @@ from tests.actors.effects.engines.ear import Ear, gone, processes_below
 MakeProcessEngine = Callable[[], ProcessEngine]
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled wrapper, so that not every test compiles one."""
+    return wrappers.install(tmp_path_factory.mktemp("wrapper"), "c")
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(tmp_path: Path, compiled: Path) -> Path:
+    agents = tmp_path / "data" / "agents"
+    agents.mkdir(parents=True)
+    shutil.copy(compiled, agents)
     return tmp_path / "data"
 
 
@@ -35,11 +46,15 @@ async def ear() -> Ear:
 @pytest_asyncio.fixture
 async def make_engine(data: Path, ear: Ear, wrapper: str) -> AsyncIterator[MakeProcessEngine]:
     """Makes engines of one host; whatever they started is ended after the test."""
+    made = []
 
     def make() -> ProcessEngine:
-        return ProcessEngine("host-1", data, ear, linger_s=30, wrapper=wrapper)
+        made.append(ProcessEngine("host-1", data, ear, linger_s=30, wrapper=wrapper))
+        return made[-1]
 
     yield make
+    for engine in made:
+        await engine._link.close()
     if processes_below(data):
         last = make()
         await last.start()

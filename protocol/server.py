@@ -24,6 +24,7 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 
+from protocol.addresses import SocketAddress
 from protocol.auth import Authenticator, BadTokens
 from protocol.gateway import Gateway
 from protocol.health import Health
@@ -38,19 +39,19 @@ from protocol.settings import Settings
 from protocol.tasks import first_of, unless
 from protocol.wire import Wire
 
-DRAIN_S = 3.0
+DRAIN_S = 1.5
 """Time that watches and waiting readers have to end."""
-GRACE_S = 4.0
+GRACE_S = 3.5
 """Time that replies have to finish after that."""
-CLOSE_S = 2.0
+CLOSE_S = 4.0
 """Time that the plane has to close; what is lost by cutting it short is only tidiness."""
 
 CLEAN, FENCED = 0, 1
 """Exit codes of a server that ran."""
 
 
-Facades: TypeAlias = "Callable[[Served, Settings], Mapping[ServiceDescriptor, object]]"
-"""Makes the servicers of all façades."""
+Facades: TypeAlias = "Callable[[Served, Settings, SocketAddress], Mapping[ServiceDescriptor, object]]"
+"""Makes the servicers of all façades; the address is where HTTP listens."""
 
 
 class Unservable(Exception):  # noqa: N818 - said of the server
@@ -223,12 +224,13 @@ async def build(
     def is_serving() -> bool:
         return plane.is_serving and not draining.is_set()
 
-    health = mount_services(wire.server, facades(plane, settings), is_serving)
     try:
         bound = bind(settings.http)
     except OSError as error:
         raise Unservable(f"HTTP on {settings.http}: {error.strerror or error}") from None
     down.callback(bound.close)
+    http_address = SocketAddress(settings.http.host, bound.getsockname()[1])
+    health = mount_services(wire.server, facades(plane, settings, http_address), is_serving)
     app = build_app(
         is_serving=is_serving,
         revision=lambda: plane.revision,
@@ -240,7 +242,6 @@ async def build(
         listener = Listener(app, bound, settings.auth)
     except OSError as error:
         raise Unservable(f"auth: certificate or key cannot be used: {error}") from None
-    host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
     return Server(
         plane=plane,
         health=health,
@@ -249,7 +250,7 @@ async def build(
         authenticator=authenticator,
         settings=settings,
         draining=draining,
-        http_address=f"{host}:{bound.getsockname()[1]}",
+        http_address=str(http_address),
     )
 
 

@@ -116,7 +116,7 @@ def main() -> None:
                 pass
         return plane
 
-    sys.exit(serve(flags(arguments), open_plane, lambda _plane, _settings: {}, Unusable))
+    sys.exit(serve(flags(arguments), open_plane, lambda _plane, _settings, _address: {}, Unusable))
 
 
 def flags(arguments: list[str]) -> dict[str, object]:

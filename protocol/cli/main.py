@@ -1,0 +1,217 @@
+"""`polyplane`: the commands, their flags and what they are for.
+
+1. This module imports nothing slow: each command brings what it needs when it is called.
+2. A command is a client of the server's public API and knows nothing of its insides; `serve` and
+   `config` alone read settings.
+3. Every command ends with a code of `protocol/cli/exits.py`, and says what went wrong in one line.
+"""
+
+# ruff: noqa: PLC0415, FBT002, PLR0917 - see rule 1; flags of a command are its arguments
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from protocol.cli.exits import Exit
+from protocol.cli.output import Output
+
+if TYPE_CHECKING:
+    from protocol.cli.connection import Connection
+
+EPILOG = """Exit codes: 0 done; 1 the job failed or the server refused; 2 wrong flags, files or
+configuration; 3 not found; 4 server not reached or time up; 5 somebody else was first; 6 not
+allowed; 130 interrupted.
+
+Environment: POLYPLANE_SERVER, POLYPLANE_TOKEN (bearer token) and POLYPLANE_CA (certificates, turns
+TLS on) for the clients; every setting of `serve` as POLYPLANE_SECTION__KEY.
+
+Jobs and pods are named job/ID and pod/ID-INSTANCE; a bare id or the name of a job will do as well."""
+
+app = typer.Typer(
+    name="polyplane",
+    help="One event-sourced control plane behind five gRPC APIs: the server and its terminal client.",
+    epilog=EPILOG,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ServerOption = Annotated[
+    str,
+    typer.Option("--server", envvar="POLYPLANE_SERVER", metavar="HOST:PORT", help="The server to talk to."),
+]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait at most.")]
+SERVER = "127.0.0.1:7700"
+
+
+@app.command()
+def serve(
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="Data directory, or :memory:.")] = None,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where gRPC listens.")] = None,
+    http: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where HTTP listens.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML file with settings.")] = None,
+    insecure: Annotated[
+        bool | None,
+        typer.Option("--insecure", help="Serve beyond loopback without TLS and tokens."),
+    ] = None,
+) -> None:
+    """Run the server until it is told to stop."""
+    from protocol.cli import serve as command
+    from protocol.facades import make_facades
+    from protocol.plane import Plane, Unusable
+
+    flags = {"data": data, "listen": listen, "http": http, "config": config, "insecure": insecure}
+    raise typer.Exit(command.serve(flags, Plane.open, make_facades, Unusable))
+
+
+@app.command()
+def config(
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML file with settings.")] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print the settings in force, and where each came from."""
+    from protocol.cli.settings import show_settings
+
+    raise typer.Exit(show_settings({"config": config}, is_json=output is Output.JSON))
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="YAML file with the job.")],
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the pods have come up, or will not.")
+    ] = False,
+    timeout: TimeoutOption = 300.0,
+    key: Annotated[str, typer.Option(help="Idempotency key: the same key never makes a second job.")] = "",
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make a job of a file."""
+    from protocol.cli import jobs
+
+    finish(server, lambda it: jobs.submit(it, file, output, key=key, wait=wait, timeout_s=timeout))
+
+
+@app.command()
+def jobs(
+    name: Annotated[str, typer.Option(help="Only jobs with this in their name.")] = "",
+    owner: Annotated[str, typer.Option(help="Only jobs of this owner.")] = "",
+    state: Annotated[str, typer.Option(help="Only jobs in this state, such as running.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List jobs, newest first."""
+    from protocol.cli import jobs as it
+
+    finish(server, lambda to: it.show_jobs(to, output, name=name, owner=owner, state=state, limit=limit))
+
+
+@app.command()
+def pods(
+    job: Annotated[str, typer.Argument(help="The job; all jobs if left out.")] = "",
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the pods of a job."""
+    from protocol.cli import pods as it
+
+    finish(server, lambda to: it.show_pods(to, job, output))
+
+
+@app.command()
+def logs(
+    pod: Annotated[str, typer.Argument(help="The pod, or one of its runs.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    container: Annotated[str, typer.Option(help="The container; the first one if left out.")] = "",
+    stderr: Annotated[bool, typer.Option("--stderr", help="What it wrote to stderr.")] = False,
+    run: Annotated[int, typer.Option(min=0, help="The run; the current one if left out.")] = 0,
+    server: ServerOption = SERVER,
+) -> None:
+    """Print what a pod wrote."""
+    from protocol.cli import pods as it
+
+    found: list[it.LogFile] = []
+
+    async def find(to: "Connection") -> Exit:
+        found.append(
+            await it.find_log(to, pod, container=container, stderr=stderr, run=run, is_followed=follow)
+        )
+        return Exit.OK
+
+    talk(server, find)
+    raise typer.Exit(it.print_log(found[0]))
+
+
+@app.command()
+def stop(
+    name: Annotated[str, typer.Argument(metavar="JOB|POD", help="What is to stop.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has stopped.")] = False,
+    timeout: TimeoutOption = 300.0,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Stop a job or a pod."""
+    from protocol.cli import jobs
+
+    finish(server, lambda it: jobs.stop(it, name, output, wait=wait, timeout_s=timeout))
+
+
+@app.command()
+def delete(
+    job: Annotated[str, typer.Argument(help="The job.")],
+    force: Annotated[bool, typer.Option("--force", help="Also when it has not been stopped.")] = False,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Delete a job."""
+    from protocol.cli import jobs
+
+    finish(server, lambda it: jobs.delete(it, job, output, force=force))
+
+
+@app.command()
+def watch(
+    start: Annotated[int, typer.Option("--from", min=0, help="First revision wanted; 0 is from now on.")] = 0,
+    job: Annotated[str, typer.Option(help="Only this job, or its pods.")] = "",
+    pods: Annotated[bool, typer.Option("--pods", help="Pods instead of jobs.")] = False,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print changes as they happen, across restarts of the server."""
+    from protocol.cli import pods as it
+
+    finish(server, lambda to: it.watch(to, output, start=start, job=job, pods=pods))
+
+
+def finish(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> None:
+    """Run a command against a server and end with its code."""
+    raise typer.Exit(talk(server, command))
+
+
+def talk(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> Exit:
+    """Run a command against a server."""
+    from protocol.cli.connection import Connection
+
+    async def converse() -> Exit:
+        connection = Connection.open(server)
+        try:
+            return await command(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(converse())
+
+
+def main() -> None:
+    """Run `polyplane`, and end the process with its exit code."""
+    from protocol.cli.ending import end
+
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    sys.exit(end(lambda: app(standalone_mode=False)))

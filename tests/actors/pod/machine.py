@@ -148,6 +148,8 @@ class PodMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.untold)
     def tell(self, index: int, keep: bool) -> None:  # noqa: FBT001
         report = self.untold[index % len(self.untold)]
+        if getattr(report, "run", None) != self.state.run:
+            self.again(report)  # told of another run, the pod does nothing
         self.ask(report)
         self.again(report)
         if not keep or isinstance(report, RecordLaunched):

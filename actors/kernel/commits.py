@@ -4,19 +4,23 @@
 2. A failed append fails every append of its epoch. The actors that had decided them, the ones
    they opened included, forget and load again; the next epoch begins with that.
 3. A fenced journal takes nothing more: replies whose truth is unknown are withheld.
+4. What an append makes of its actors is worked out before the writer is given it, and becomes theirs
+   after: a decision that cannot be evolved, encoded or taken in changes nothing.
+5. An append that takes a delivery and opens streams names its receiver in `delivered`, news or not:
+   so a load of an opened stream can tell that the delivery was not its own.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from actors.kernel.decider import Code, Rejection, Send
 from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
 from actors.kernel.mailbox import LoopFuture
-from actors.kernel.request import Accepted, Answer, Request
+from actors.kernel.request import Accepted, Answer, Keyed, Request
 from events.journal import Append, Appender, Entry, Failure, Full, Outcome
-from events.receipt import ReceiptRecorded
+from events.receipt import CommandReceived, ReceiptRecorded
 from events.record import Delivery, Envelope, Recorded
 
 BUSY = Rejection(Code.EXHAUSTED, "the server has more to write than it may hold; try again later")
@@ -49,6 +53,17 @@ class Pending(NamedTuple):
     reply: LoopFuture[Answer]
     result: object
     owed: Sequence[Owed]
+
+
+class Step(NamedTuple):
+    """How far an append takes one actor."""
+
+    actor: EntityActor
+    state: Any
+    """State after its events of the append."""
+    version: int
+    """Version of the last of them."""
+    delivery: Delivery | None
 
 
 Observer = Callable[[Sequence[Outcome]], None]
@@ -93,54 +108,68 @@ class Commits:
         if self.is_fenced:
             reply.set(FENCED)
             return
-        entries: list[Entry] = []
-        for actor, decision in parts:
-            version = actor.version
-            for offset, event in enumerate(decision.events, 1):
-                entries.append(Entry(actor.stream, version + offset, event))
-            for opening in decision.opens:
-                for offset, event in enumerate(opening.events, 1):
-                    entries.append(Entry(opening.stream, opening.after + offset, event))
-        result = parts[0].decision.result
-        if request.keyed is not None:
-            topic, body = self._encode(result) if result is not None else ("", b"")
-            receipt = ReceiptRecorded(fingerprint=request.keyed.fingerprint, topic=topic, result=body)
-            entries.append(Entry(request.keyed.stream, 1, receipt))
-        envelope = Envelope(
-            at=now,
-            principal=request.principal,
-            origin=request.origin,
-            request_id=request.request_id,
-            cause=request.cause,
-            trace=request.trace,
-            delivery=request.delivery,
-            delivered=_cursors(parts),
-        )
-        append = Append(entries=tuple(entries), envelope=envelope, epoch=self._writer.epoch)
+        opened: list[EntityActor] = []
         try:
+            entries, steps, owed = self._foresee(parts, request.delivery, opened)
+            result = parts[0].decision.result
+            if request.keyed is not None:
+                entries.append(self._receipt(request.keyed, result))
+            news = _news(parts, is_marked=request.delivery is not None and bool(opened))
+            envelope = Envelope(
+                at=now,
+                principal=request.principal,
+                origin=request.origin,
+                request_id=request.request_id,
+                cause=request.cause,
+                trace=request.trace,
+                delivery=request.delivery,
+                delivered=tuple([(actor.stream, cursor) for actor, cursor in news]) if news else (),
+            )
+            append = Append(entries=tuple(entries), envelope=envelope, epoch=self._writer.epoch)
             self._writer.submit(append)
         except Full:
+            self._leave(opened)
             reply.set(BUSY)
             return
-        except (TypeError, ValueError) as error:  # a decision that cannot be stored is a bug of its decider
-            structlog.get_logger().exception("append_refused", stream=entries[0].stream)
+        except Exception as error:  # noqa: BLE001 - a bug of the decider's: nothing is stored, nobody evolves
+            structlog.get_logger().exception("append_refused", stream=parts[0].actor.stream)
+            self._leave(opened)
             reply.fail(error)
             return
-        touched, owed = self._evolve(parts, request.delivery)
+        for actor, cursor in news:
+            actor.recorded(cursor)
+        touched = []
+        for actor, state, version, delivery in steps:
+            actor.evolved(state, version, delivery)
+            touched.append(Touched(actor, actor.generation, version))
         self._pending[append] = Pending(touched, reply, result, owed)
 
-    def _evolve(self, parts: Sequence[Part], delivery: Delivery | None) -> tuple[list[Touched], list[Owed]]:
-        touched: list[Touched] = []
+    def _foresee(
+        self, parts: Sequence[Part], delivery: Delivery | None, opened: list[EntityActor]
+    ) -> tuple[list[Entry], list[Step], list[Owed]]:
+        """Work out what an append holds, how far it takes each actor, and the effects it asks for."""
+        entries: list[Entry] = []
+        steps: list[Step] = []
         owed: list[Owed] = []
-        position = 0
         for actor, decision in parts:
-            position = _apply(actor, decision.events, delivery, position, owed)
-            touched.append(Touched(actor, actor.generation, actor.version))
+            steps.append(_step(actor, decision.events, delivery, entries, owed))
             for opening in decision.opens:
                 child = self._open_stream(opening.stream, opening.after)
-                position = _apply(child, opening.events, None, position, owed)
-                touched.append(Touched(child, child.generation, child.version))
-        return touched, owed
+                opened.append(child)
+                steps.append(_step(child, opening.events, None, entries, owed))
+        if len(steps) > 1 and len({step.actor.stream for step in steps}) < len(steps):
+            raise ValueError("an append opens a stream twice, or one that it changes")
+        return entries, steps, owed
+
+    def _receipt(self, keyed: Keyed, result: object) -> Entry:
+        topic, body = self._encode(result) if result is not None else ("", b"")
+        receipt = ReceiptRecorded(fingerprint=keyed.fingerprint, topic=topic, result=body)
+        return Entry(keyed.stream, 1, receipt)
+
+    def _leave(self, opened: Sequence[EntityActor]) -> None:
+        """Let go of actors that were made for an append that is none."""
+        for actor in opened:
+            self._at_rest(actor)
 
     # ------------------------------------------------------------ outcomes
 
@@ -148,26 +177,35 @@ class Commits:
         """Carry out what follows from the writer's answers to one commit."""
         stored = [outcome for outcome in outcomes if outcome.records is not None]
         if stored:
-            for observer in self.observers:
-                observer(stored)
+            self._show(stored)
             concluded = [(self._pending.pop(outcome.append), outcome) for outcome in stored]
             for pending, outcome in concluded:
+                pending.reply.set(Accepted(pending.result, outcome.revision))
                 for actor, generation, version in pending.touched:
                     if actor.generation == generation:
                         actor.advance(version)
-                pending.reply.set(Accepted(pending.result, outcome.revision))
             for pending, outcome in concluded:
                 records = outcome.records or ()
                 for owed in pending.owed:
                     self._perform(owed.actor, records[owed.position].revision, owed)
+            # Only now: an actor that left memory earlier would not be there to count what it sends.
+            for pending, _ in concluded:
                 for actor, _, _ in pending.touched:
-                    if actor.is_idle:
-                        self._at_rest(actor)
+                    self._at_rest(actor)
         failed = [outcome for outcome in outcomes if outcome.records is None]
         if failed:
             self._fail(failed)
 
+    def _show(self, stored: Sequence[Outcome]) -> None:
+        for observer in self.observers:
+            try:
+                observer(stored)
+            except Exception as error:  # noqa: BLE001 - what it shows is wrong now; what is stored stays true
+                structlog.get_logger().exception("observer_raised")
+                self.fence(f"an observer of commits raised {type(error).__name__}: {error}")
+
     def _fail(self, failed: Sequence[Outcome]) -> None:
+        lost: dict[EntityActor, None] = {}
         if any(outcome.failure is Failure.NOT_STORED for outcome in failed):
             lost = {
                 actor: None
@@ -180,44 +218,51 @@ class Commits:
         for outcome in failed:
             pending = self._pending.pop(outcome.append)
             if outcome.failure is Failure.FENCED:
-                self._fence(outcome.detail)
+                self.fence(outcome.detail)
             else:
                 pending.reply.set(NOTHING_STORED)
+        for actor in lost:
+            self._at_rest(actor)
 
-    def _fence(self, detail: str) -> None:
+    def fence(self, detail: str) -> None:
+        """Take nothing more, and tell so once."""
         if not self.is_fenced:
             self.is_fenced = True
             self._on_fenced(detail)
 
 
-def _apply(
+def _step(
     actor: EntityActor,
     events: Sequence[object],
     delivery: Delivery | None,
-    position: int,
+    entries: list[Entry],
     owed: list[Owed],
-) -> int:
-    """Evolve an actor by its events of an append; answer the position after them."""
-    react = actor.entity.react
+) -> Step:
+    """Work out where the next events take an actor; add its entries and what they ask for."""
+    evolve, react = actor.entity.evolve, actor.entity.react
+    stream, state, version = actor.stream, actor.state, actor.version
     for event in events:
-        actor.apply(event, delivery)
-        effects = react(actor.state, event) if actor.state is not None else ()
-        if effects:
-            owed.append(Owed(actor, position, actor.version, effects))
-        position += 1
-    return position
+        version += 1
+        if type(event) is not CommandReceived:
+            state = evolve(state, stream, event)
+            effects = react(state, event)
+            if effects:
+                owed.append(Owed(actor, len(entries), version, effects))
+        entries.append(Entry(stream, version, event))
+    return Step(actor, state, version, delivery if events else None)
 
 
-def _cursors(parts: Sequence[Part]) -> tuple[tuple[str, int], ...]:
-    """Say of each actor how far what it sent has been answered, where that is news."""
+def _news(parts: Sequence[Part], *, is_marked: bool) -> list[tuple[EntityActor, int]]:
+    """Say of each actor how far what it sent has been answered, where that is news or a mark."""
     news = []
     for actor, decision in parts:
-        cursor = actor.cursor
-        if actor.has_sent and decision.events and cursor > actor.sent_until:
-            actor.sent_until = cursor
-            actor.has_sent = bool(actor.unanswered)
-            news.append((actor.stream, cursor))
-    return tuple(news)
+        if (actor.first_sent or is_marked) and decision.events:
+            cursor = actor.cursor
+            if actor.first_sent and cursor >= actor.first_sent:
+                news.append((actor, cursor))
+            elif is_marked:
+                news.append((actor, actor.sent_until))
+    return news
 
 
 def sends_of(owed: Owed) -> list[tuple[Delivery, Send]]:

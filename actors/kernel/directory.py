@@ -5,6 +5,8 @@
 3. Beyond the bound the least recently used idle actors leave, finished ones first. An actor that
    has anything uncommitted, waiting or unanswered stays.
 4. A stream without events has no actor for longer than its messages take.
+5. A stream that grows leaves snapshots when its actor comes to rest; a load begins with the newest.
+6. A stream that cannot be read is reported, and its messages wait: no answer would be true.
 """
 
 from collections import OrderedDict
@@ -18,6 +20,7 @@ from actors.kernel.decider import Code, Entity, Rejection
 from actors.kernel.entity import EntityActor, Shell
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Answer, Request
+from actors.kernel.snapshots import Snapshots
 from events.record import Recorded, entity_of
 
 SHORT = 200
@@ -44,6 +47,7 @@ class Directory:
         read_page: Callable[[str, int, int], Awaitable[list[Recorded]]],
         spawn: Callable[[Awaitable[None]], object],
         on_unreadable: Callable[[str, BaseException], None],
+        snapshots: Snapshots | None = None,
         mailbox_bound: int = 10_000,
         resident_bound: int = 250_000,
     ) -> None:
@@ -52,6 +56,7 @@ class Directory:
         self._read_page = read_page
         self._spawn = spawn
         self._on_unreadable = on_unreadable
+        self._snapshots = snapshots
         self._mailbox_bound = mailbox_bound
         self._resident_bound = resident_bound
         self._shell: Shell | None = None
@@ -76,6 +81,9 @@ class Directory:
 
     def deliver(self, stream: str, request: Request, reply: LoopFuture[Answer]) -> None:
         """Put a command into the mailbox of its entity."""
+        if entity_of(stream) not in self._entities:
+            reply.set(Rejection(Code.NOT_FOUND, f"there is no kind of entity for {stream}"))
+            return
         actor = self.wake(stream)
         if request.delivery is None and len(actor.mailbox) >= self._mailbox_bound:
             reply.set(
@@ -95,15 +103,22 @@ class Directory:
         return actor
 
     def open(self, stream: str, after: int) -> EntityActor:
-        """Return the actor of a stream that is opened after a version that it is known to have."""
+        """Return the actor of a stream that is opened after a version that it is known to have.
+
+        Raises ValueError when it has another.
+        """
         actor = self._actors.get(stream)
         if actor is None:
             actor = self._add(stream)
             if after:
                 self._load(actor)
-            actor.loaded()
+            else:
+                actor.loaded()
+        if not actor.is_loaded:
+            self._load_now(actor)
         if actor.version != after:
-            raise AssertionError(f"{stream} is opened after version {after} and has {actor.version}")
+            self.came_to_rest(actor)
+            raise ValueError(f"{stream} is opened after version {after} and has {actor.version}")
         return actor
 
     def reload(self, actor: EntityActor) -> None:
@@ -117,23 +132,27 @@ class Directory:
 
     def drop(self, actor: EntityActor) -> None:
         """Let an idle actor leave memory."""
-        self._actors.pop(actor.stream, None)
-        self._idle.pop(actor.stream, None)
-        self._finished.pop(actor.stream, None)
+        if self._actors.get(actor.stream) is actor:
+            del self._actors[actor.stream]
+            self._idle.pop(actor.stream, None)
+            self._finished.pop(actor.stream, None)
         actor.actor_stopped.set()
 
     def came_to_rest(self, actor: EntityActor) -> None:
         """Take note that an actor has nothing to do, and make room if there are too many."""
-        if not actor.is_idle:
+        stream = actor.stream
+        if not actor.is_idle or self._actors.get(stream) is not actor:
             return
         if not actor.version:
             self.drop(actor)
             return
-        finished = actor.entity.is_finished(actor.state)
-        (self._idle if finished else self._finished).pop(actor.stream, None)
-        resting = self._finished if finished else self._idle
-        resting[actor.stream] = None
-        resting.move_to_end(actor.stream)
+        if self._snapshots is not None and actor.entity.snapshot_schema:
+            self._snapshots.save_if_due(actor)
+        finished = actor.state is not None and actor.entity.is_finished(actor.state)
+        resting, other = (self._finished, self._idle) if finished else (self._idle, self._finished)
+        other.pop(stream, None)
+        resting[stream] = None
+        resting.move_to_end(stream)
         while len(self._actors) > self._resident_bound and (self._finished or self._idle):
             oldest, _ = (self._finished or self._idle).popitem(last=False)
             candidate = self._actors.get(oldest)
@@ -150,24 +169,40 @@ class Directory:
         return actor
 
     def _load(self, actor: EntityActor) -> None:
-        records = self._point_reader.stream(actor.stream, limit=SHORT + 1)
-        actor.load(records)
+        try:
+            if self._snapshots is not None and actor.entity.snapshot_schema:
+                self._snapshots.restore(actor)
+            records = self._point_reader.stream(actor.stream, after=actor.version, limit=SHORT + 1)
+            actor.load(records)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self._report(actor, error)
+            return
         if len(records) <= SHORT:
             actor.loaded()
         else:
             self._spawn(self._load_rest(actor, actor.generation))
 
     async def _load_rest(self, actor: EntityActor, generation: int) -> None:
-        while True:
-            try:
+        try:
+            while True:
                 records: Sequence[Recorded] = await self._read_page(actor.stream, actor.version, PAGE)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the stream cannot be served
-                structlog.get_logger().exception("stream_unreadable", stream=actor.stream)
-                self._on_unreadable(actor.stream, error)
-                return
-            if actor.generation != generation:
-                return
+                if actor.generation != generation:
+                    return
+                actor.load(records)
+                if len(records) < PAGE:
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self._report(actor, error)
+            return
+        actor.loaded()
+
+    def _load_now(self, actor: EntityActor) -> None:
+        """Read on the loop what is still to be read, for a decision that cannot wait."""
+        actor.forget()
+        while records := self._point_reader.stream(actor.stream, after=actor.version, limit=PAGE):
             actor.load(records)
-            if len(records) < PAGE:
-                actor.loaded()
-                return
+        actor.loaded()
+
+    def _report(self, actor: EntityActor, error: Exception) -> None:
+        structlog.get_logger().exception("stream_unreadable", stream=actor.stream)
+        self._on_unreadable(actor.stream, error)

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 Defer = Callable[[Callable[[], None]], object]
 """Runs a callable soon on the loop, such as `loop.call_soon`."""
 
@@ -88,8 +90,9 @@ class Dispatcher:
     def _turn(self, actor: Runnable, limit: int) -> int:
         try:
             return actor.turn(limit)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             if self.on_crash is None:
-                raise
-            self.on_crash(actor, error)
+                structlog.get_logger().exception("actor_crashed", actor=str(actor))
+            else:
+                self.on_crash(actor, error)
             return limit

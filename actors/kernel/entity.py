@@ -6,6 +6,9 @@
 3. Every outcome, a rejection and a no-op too, is held until the version it was decided on is
    committed: what turns out not to have happened has not been told to anybody.
 4. An actor whose uncommitted events are lost forgets its state and reads it again.
+5. A command of another entity is decided once: a no-op and a refusal leave an event too, so that a
+   repeat finds it taken. Two leave none: a refusal that asks to be tried again, and any answer of an
+   entity that does not exist, since events alone make an entity.
 """
 
 from collections import deque
@@ -16,15 +19,16 @@ import pykka
 import structlog
 from pykka._envelope import Envelope
 
-from actors.kernel.decider import Code, Context, Decision, Entity, Rejection
+from actors.kernel.decider import Code, Context, Decision, Entity, Rejection, Send
 from actors.kernel.mailbox import LoopFuture, Mailbox, StopFlag
-from actors.kernel.request import Accepted, Answer, Request
+from actors.kernel.request import TRANSIENT, Accepted, Answer, Request
 from events.receipt import CommandReceived
 from events.record import Delivery, Recorded
 
 NOTHING_STORED = Rejection(Code.UNAVAILABLE, "the journal did not take the request; nothing was stored")
 ABANDONED = Rejection(Code.UNAVAILABLE, "the caller went away before the request was decided")
 ALREADY_ANSWERED = Accepted(None, 0)
+TAKEN = Decision(events=(CommandReceived(),))
 
 
 class Part(NamedTuple):
@@ -61,8 +65,6 @@ class Held(NamedTuple):
 class EntityActor(pykka.Actor):
     """One entity in memory."""
 
-    is_queued = False
-
     def __init__(self, stream: str, entity: Entity[Any], shell: Shell) -> None:
         # pykka's own constructor makes a URN and a threading event: 1.5 KB that say nothing here.
         self.actor_urn = stream
@@ -71,6 +73,7 @@ class EntityActor(pykka.Actor):
         self.actor_inbox = self.mailbox
         self.actor_stopped = StopFlag()  # type: ignore[assignment]  # used as an event, needs no lock
         self._actor_ref = pykka.ActorRef(self)
+        self.is_queued = False
         self.entity = entity
         self._shell = shell
         self.state: Any = None
@@ -85,8 +88,10 @@ class EntityActor(pykka.Actor):
         """Highest delivery taken of each sender; None stands for no sender."""
         self.sent_until = 0
         """Version up to which everything that was sent has been answered, as last recorded."""
-        self.has_sent = False
-        """True when commands were sent that the recorded `sent_until` does not cover."""
+        self.first_sent = 0
+        """First own version with a command that `sent_until` does not cover, 0 for none."""
+        self.saved = 0
+        """Version of its newest snapshot, as far as it knows."""
         self.unanswered: dict[int, int] | None = None
         """How many sent commands of each own version wait for an answer; None for none."""
         self._held: deque[Held] | None = None
@@ -138,7 +143,8 @@ class EntityActor(pykka.Actor):
         while taken < limit and self.has_work:
             envelope: Envelope[Any] = self.mailbox.get()
             taken += 1
-            self.receive(envelope.message, envelope.reply_to)  # type: ignore[arg-type]  # ours alone
+            reply: Any = envelope.reply_to
+            self.receive(envelope.message, LoopFuture() if reply is None else reply)
         if not self.has_work:
             self._shell.came_to_rest(self)
         return taken
@@ -148,7 +154,8 @@ class EntityActor(pykka.Actor):
         if request.is_abandoned:
             reply.set(ABANDONED)
             return
-        if request.delivery is not None and self.has_seen(request.delivery):
+        delivery = request.delivery
+        if delivery is not None and self.has_seen(delivery):
             self.release(reply, ALREADY_ANSWERED)
             return
         try:
@@ -160,10 +167,14 @@ class EntityActor(pykka.Actor):
             reply.fail(error)
             return
         if isinstance(outcome, Rejection):
-            self.release(reply, outcome)
+            if delivery is not None and self.version and outcome.code not in TRANSIENT:
+                # Decided again after a restart it might be accepted. Its sender needs to know only its end.
+                self._shell.propose((Part(self, TAKEN),), request, reply)
+            else:
+                self.release(reply, outcome)
             return
-        if not outcome.events and request.delivery is not None:
-            outcome = Decision(events=(CommandReceived(),), opens=outcome.opens, result=outcome.result)
+        if delivery is not None and not outcome.events and (self.version or outcome.opens):
+            outcome = Decision(events=TAKEN.events, opens=outcome.opens, result=outcome.result)
         if outcome.events or outcome.opens or request.keyed is not None:
             self._shell.propose((Part(self, outcome),), request, reply)
         else:
@@ -176,32 +187,56 @@ class EntityActor(pykka.Actor):
         last = self.seen.get(delivery.sender) if self.seen is not None else None
         return last is not None and (delivery.version, delivery.ordinal) <= last
 
-    def apply(self, event: object, delivery: Delivery | None) -> None:
-        """Evolve by the next event of the stream."""
-        self.version += 1
+    def evolved(self, state: object, version: int, delivery: Delivery | None) -> None:
+        """Take over the state after events that are on their way to disk."""
+        self.state, self.version = state, version
         if delivery is not None:
-            if self.seen is None:
-                self.seen = {}
-            self.seen[delivery.sender] = (delivery.version, delivery.ordinal)
-        if type(event) is not CommandReceived:
-            self.state = self.entity.evolve(self.state, self.stream, event)
+            self._mark(delivery)
 
-    def load(self, records: Sequence[Recorded]) -> None:
-        """Take in events that are on disk, following what was loaded before."""
-        for record in records:
-            self.apply(record.event, record.envelope.delivery)
-            self.committed = self.version
-            for stream, version in record.envelope.delivered:
-                if stream == self.stream:
-                    self.sent_until = version
+    def _mark(self, delivery: Delivery) -> None:
+        if self.seen is None:
+            self.seen = {}
+        self.seen[delivery.sender] = (delivery.version, delivery.ordinal)
+
+    def load(self, records: Sequence[Recorded], *, recall: bool = True) -> None:
+        """Take in events that are on disk, following what was loaded before.
+
+        With `recall` it takes note of what they sent.
+        """
+        for _, stream, version, event, envelope, _ in records:
+            if version != self.version + 1:
+                raise LookupError(f"version {version} of {stream} stands after {self.version}")
+            self.version = self.committed = version
+            if type(event) is not CommandReceived:
+                self.state = self.entity.evolve(self.state, stream, event)
+                if (
+                    recall
+                    and not self.first_sent
+                    and any(type(effect) is Send for effect in self.entity.react(self.state, event))
+                ):
+                    self.first_sent = version
+            delivered = envelope.delivered
+            for named, cursor in delivered:
+                if named == stream:
+                    self.sent_until = cursor
+                    if self.first_sent <= cursor:
+                        self.first_sent = 0
+            # A delivery belongs to one actor; when streams were opened with it, it is named (commits.py).
+            if envelope.delivery is not None and (not delivered or delivered[0][0] == stream):
+                self._mark(envelope.delivery)
 
     def restore(
-        self, state: object, version: int, seen: Mapping[str, tuple[int, int]], sent_until: int
+        self,
+        state: object,
+        version: int,
+        seen: Mapping[str, tuple[int, int]],
+        sent_until: int,
+        first_sent: int = 0,
     ) -> None:
         """Take in a snapshot, before the events that follow it."""
-        self.state, self.version, self.committed = state, version, version
+        self.state, self.version, self.committed, self.saved = state, version, version, version
         self.seen = dict(seen) if seen else None
-        self.sent_until = sent_until
+        self.sent_until, self.first_sent = sent_until, first_sent
 
     def loaded(self) -> None:
         """Begin to take messages."""
@@ -213,7 +248,7 @@ class EntityActor(pykka.Actor):
         """Drop everything that is not on disk; messages wait for the next load."""
         self.generation += 1
         self.state, self.version, self.committed = None, 0, 0
-        self.seen, self.sent_until = None, 0
+        self.seen, self.sent_until, self.first_sent = None, 0, 0
         self.is_loaded = False
         held, self._held = self._held, None
         for _, reply, _answer in held or ():
@@ -244,7 +279,8 @@ class EntityActor(pykka.Actor):
 
     def sent(self, version: int) -> None:
         """Count one more command that an event asked for."""
-        self.has_sent = True
+        if not self.first_sent:
+            self.first_sent = version
         if self.unanswered is None:
             self.unanswered = {}
         self.unanswered[version] = self.unanswered.get(version, 0) + 1
@@ -259,6 +295,12 @@ class EntityActor(pykka.Actor):
             del waiting[version]
         if not waiting:
             self.unanswered = None
+
+    def recorded(self, cursor: int) -> None:
+        """Take note that a cursor is on its way to disk."""
+        self.sent_until = cursor
+        if self.first_sent <= cursor:
+            self.first_sent = min(self.unanswered) if self.unanswered else 0
 
     @property
     def cursor(self) -> int:

@@ -18,10 +18,12 @@ from actors.kernel.directory import Directory
 from actors.kernel.dispatcher import Dispatcher, Runnable
 from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
 from actors.kernel.idempotency import Keys
+from actors.kernel.joint import Joint
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.post import Parcel, Post
 from actors.kernel.recovery import Recovery
 from actors.kernel.request import Answer, Request
+from actors.kernel.snapshots import Snapshots
 from actors.kernel.timers import Timers
 from events.codec import Codec
 from events.journal import Appender, Outcome, Reader
@@ -75,7 +77,8 @@ class Kernel:
             point_reader=point_reader,
             read_page=world.read_page,
             spawn=world.spawn,
-            on_unreadable=lambda stream, error: world.on_fenced(f"{stream} cannot be read: {error}"),
+            on_unreadable=lambda stream, error: self.commits.fence(f"{stream} cannot be read: {error}"),
+            snapshots=Snapshots(codec=codec, read=point_reader.snapshot, submit=writer.submit_snapshot),
             mailbox_bound=mailbox_bound,
             resident_bound=resident_bound,
         )
@@ -89,7 +92,9 @@ class Kernel:
             at_rest=self.directory.came_to_rest,
             on_fenced=world.on_fenced,
         )
-        self.post = Post(deliver=self.directory.deliver, later=world.later)
+        self.post = Post(
+            deliver=self.directory.deliver, later=world.later, at_rest=self.directory.came_to_rest
+        )
         self.timers = Timers(clock=world.clock, deliver=self.directory.deliver)
         self._keys = Keys(read=self._first, decode=codec.decode)
 
@@ -118,7 +123,7 @@ class Kernel:
         for actor, delivery, send, revision in recovery.unanswered():
             self.post.send(Parcel(actor, send.to, send.command, delivery, revision))
         for actor in list(self.directory.residents()):
-            for effect in actor.entity.outstanding(actor.state):
+            for effect in actor.entity.outstanding(actor.state) if actor.state is not None else ():
                 self._carry_out(actor, effect)
             self.directory.came_to_rest(actor)
 
@@ -158,56 +163,16 @@ class Kernel:
         """
         if len({stream for stream, _ in commands}) < len(commands):
             raise ValueError("each entity may be named once")
-        answered: LoopFuture[tuple[Answer, ...]] = LoopFuture()
-        ordered = sorted(range(len(commands)), key=lambda position: commands[position][0])
-        self._world.defer(lambda: self._decide_together(commands, ordered, cause, all_or_none, answered))
-        return answered
-
-    def _decide_together(
-        self,
-        commands: Sequence[tuple[str, object]],
-        ordered: Sequence[int],
-        cause: int,
-        all_or_none: bool,  # noqa: FBT001 - private, passed on
-        answered: LoopFuture[tuple[Answer, ...]],
-    ) -> None:
-        actors = [self.directory.wake(stream) for stream, _ in commands]
-        if not all(actor.is_loaded for actor in actors):
-            self._world.later(
-                0.001, lambda: self._decide_together(commands, ordered, cause, all_or_none, answered)
-            )
-            return
-        answers: dict[int, Answer] = {}
-        parts: dict[int, Part] = {}
-        for position in ordered:
-            actor, command = actors[position], commands[position][1]
-            outcome = actor.entity.decide(
-                actor.state, command, self.context(Request(command=command, cause=cause))
-            )
-            if isinstance(outcome, Rejection):
-                answers[position] = outcome
-            else:
-                parts[position] = Part(actor, outcome)
-        if answers and all_or_none:
-            refused = next(iter(answers.values()))
-            answered.set(tuple(answers.get(position, refused) for position in range(len(commands))))
-            return
-        changing = [part for part in parts.values() if part.decision.events or part.decision.opens]
-        if not changing:
-            answered.set(tuple(answers[position] for position in sorted(answers)))
-            return
-        reply: LoopFuture[Answer] = LoopFuture()
-
-        def concluded(done: LoopFuture[Answer]) -> None:
-            try:
-                answer = done.get()
-            except Exception as error:  # noqa: BLE001 - handed on
-                answered.fail(error)
-                return
-            answered.set(tuple(answers.get(position, answer) for position in range(len(commands))))
-
-        reply.then(concluded)
-        self.propose(changing, Request(command=None, cause=cause), reply)
+        joint = Joint(
+            commands=commands,
+            cause=cause,
+            all_or_none=all_or_none,
+            wake=self.directory.wake,
+            shell=self,
+            later=self._world.later,
+        )
+        self._world.defer(joint.decide)
+        return joint.answered
 
     # ------------------------------------------------------------ what actors need
 
@@ -253,12 +218,17 @@ class Kernel:
         if performer is None:
             structlog.get_logger().error("effect_unknown", stream=actor.stream, effect=type(effect).__name__)
             return
-        performer(actor.stream, effect)
+        try:
+            performer(actor.stream, effect)
+        except Exception:  # noqa: BLE001 - its bug; what else follows from the commit goes on
+            structlog.get_logger().exception(
+                "performer_raised", stream=actor.stream, effect=type(effect).__name__
+            )
 
     def _crashed(self, actor: Runnable, error: Exception) -> None:
         # What it decided may be half in memory; only the journal knows what is true.
         structlog.get_logger().error("actor_crashed", actor=str(actor), exc_info=error)
-        self._world.on_fenced(f"{actor} raised {type(error).__name__}: {error}")
+        self.commits.fence(f"{actor} raised {type(error).__name__}: {error}")
 
     def _first(self, stream: str) -> Recorded | None:
         records = self._reader.stream(stream, limit=1)

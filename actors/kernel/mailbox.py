@@ -69,11 +69,11 @@ class LoopFuture(pykka.Future[T], Generic[T]):
     __slots__ = ("_callbacks", "_error", "_is_done", "_value")
 
     def __init__(self) -> None:
-        super().__init__()
+        # pykka's own constructor makes ready for `map` and its like, which block: left out.
         self._is_done = False
         self._value: T | None = None
         self._error: BaseException | None = None
-        self._callbacks: list[Callable[[LoopFuture[T]], None]] = []
+        self._callbacks: list[Callable[[LoopFuture[T]], None]] | None = None
 
     @property
     def is_done(self) -> bool:
@@ -99,8 +99,8 @@ class LoopFuture(pykka.Future[T], Generic[T]):
         self._is_done = True
         self._value = value
         self._error = error
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
             callback(self)
 
     def get(self, *, timeout: float | None = None) -> T:
@@ -116,6 +116,8 @@ class LoopFuture(pykka.Future[T], Generic[T]):
         """Call back once it is done, at once when it is."""
         if self._is_done:
             callback(self)
+        elif self._callbacks is None:
+            self._callbacks = [callback]
         else:
             self._callbacks.append(callback)
 

@@ -13,18 +13,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from actors.kernel.decider import Code, Rejection
+from actors.kernel.decider import Rejection
 from actors.kernel.entity import EntityActor
 from actors.kernel.mailbox import LoopFuture
-from actors.kernel.request import Answer, Request
+from actors.kernel.request import TRANSIENT, Answer, Request
 from events.record import Delivery
 
 Deliver = Callable[[str, Request, LoopFuture[Answer]], None]
 Later = Callable[[float, Callable[[], None]], object]
 """Runs a callable after so many seconds."""
 
+__all__ = ["PAUSE_S", "TRANSIENT", "Deliver", "Later", "Parcel", "Post"]
+
 PAUSE_S = 0.1
-TRANSIENT = frozenset({Code.UNAVAILABLE, Code.EXHAUSTED})
 
 
 class Parcel(NamedTuple):
@@ -41,10 +42,19 @@ class Parcel(NamedTuple):
 class Post:
     """All commands that wait for an answer of another entity."""
 
-    def __init__(self, *, deliver: Deliver, later: Later, window: int = 4096) -> None:
+    def __init__(
+        self,
+        *,
+        deliver: Deliver,
+        later: Later,
+        window: int = 4096,
+        at_rest: Callable[[EntityActor], None] = lambda _: None,
+    ) -> None:
         self._deliver = deliver
         self._later = later
         self._window = window
+        self._at_rest = at_rest
+        self._is_pumping = False
         self._under_way = 0
         self._ready: deque[Parcel] = deque()
         self._behind: dict[tuple[str, str], deque[Parcel]] = {}
@@ -66,9 +76,15 @@ class Post:
             self._pump()
 
     def _pump(self) -> None:
-        while self._ready and self._under_way < self._window:
-            self._under_way += 1
-            self._hand_over(self._ready.popleft())
+        if self._is_pumping:  # an answer that comes at once is not to pile up calls
+            return
+        self._is_pumping = True
+        try:
+            while self._ready and self._under_way < self._window:
+                self._under_way += 1
+                self._hand_over(self._ready.popleft())
+        finally:
+            self._is_pumping = False
 
     def _hand_over(self, parcel: Parcel) -> None:
         reply: LoopFuture[Answer] = LoopFuture()
@@ -89,6 +105,8 @@ class Post:
             return
         self._under_way -= 1
         parcel.sender.answered(parcel.delivery.version)
+        if not parcel.sender.unanswered:
+            self._at_rest(parcel.sender)
         pair = (parcel.delivery.sender, parcel.to)
         behind = self._behind[pair]
         if behind:

@@ -7,13 +7,13 @@
 3. Streams that are finished may leave memory during the pass; if they go on, they are read again.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actors.kernel.decider import Entity, Send
 from actors.kernel.directory import SHORT, Directory, Streams
 from actors.kernel.entity import EntityActor
+from events.receipt import CommandReceived
 from events.record import Delivery, Recorded, entity_of
 
 TAIL = 16
@@ -30,7 +30,7 @@ class Recovery:
         self._entities = entities
         self._directory = directory
         self._reader = reader
-        self._tails: dict[str, deque[Kept]] = {}
+        self._tails: dict[str, list[Kept]] = {}
         self._sends: dict[str, list[tuple[int, int, int, Send]]] = {}
 
     def take(self, record: Recorded) -> None:
@@ -42,20 +42,19 @@ class Recovery:
             actor = self._directory.place(record.stream)
             self._catch_up(actor, record.version)
         before = actor.sent_until
-        actor.load((record,))
+        actor.load((record,), recall=False)
         tail = self._tails.get(record.stream)
         if tail is None:
-            tail = self._tails[record.stream] = deque()
+            tail = self._tails[record.stream] = []
         if actor.sent_until != before:
-            while tail and tail[0][0] <= actor.sent_until:
-                tail.popleft()
+            tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
             if record.stream in self._sends:
                 self._sends[record.stream] = [
                     kept for kept in self._sends[record.stream] if kept[0] > actor.sent_until
                 ]
         tail.append((record.version, record.revision, record.event, actor.state))
-        if len(tail) > TAIL:
-            self._look_through(actor, tail.popleft())
+        if len(tail) > TAIL:  # short, so that taking the first out costs nothing
+            self._look_through(actor, tail.pop(0))
 
     def unanswered(self) -> Iterator[tuple[EntityActor, Delivery, Send, int]]:
         """Yield each command that its receiver has not taken, in order of its sender's versions.
@@ -74,12 +73,12 @@ class Recovery:
                 if not self._directory.wake(send.to).has_seen(delivery):
                     yield sender, delivery, send, revision
                 else:
-                    sender.has_sent = True
+                    sender.first_sent = sender.first_sent or version
         self._sends.clear()
 
     def _look_through(self, actor: EntityActor, kept: Kept) -> None:
         version, revision, event, state = kept
-        if state is None:
+        if type(event) is CommandReceived:
             return
         sends = [effect for effect in actor.entity.react(state, event) if isinstance(effect, Send)]
         if sends:

@@ -7,8 +7,11 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from actors.kernel.decider import Rejection
+from actors.kernel.decider import Code, Rejection
 from events.record import Delivery
+
+TRANSIENT = frozenset({Code.UNAVAILABLE, Code.EXHAUSTED})
+"""Refusals after which the same request may be made again: nothing was decided."""
 
 
 class Keyed(NamedTuple):

@@ -1,0 +1,125 @@
+"""A joint decision: several entities, one command each, one atomic append.
+
+1. It is taken in one step, in the order of streams, once all the entities are in memory.
+2. What each decides is its own answer; the revision is that of the whole.
+3. With `all_or_none` one rejection leaves all undone and is the answer of all but those that have
+   one of their own; else the rejected are left out.
+4. Nothing is answered before all that it rests on is committed, rejections and no-ops included.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from actors.kernel.decider import Decision, Rejection
+from actors.kernel.entity import EntityActor, Part, Shell
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.request import Accepted, Answer, Request
+
+PAUSE_S = 0.001
+"""Time between two looks whether all the entities are in memory."""
+
+
+class Joint:
+    """One joint decision, and its answers."""
+
+    def __init__(
+        self,
+        *,
+        commands: Sequence[tuple[str, object]],
+        cause: int,
+        all_or_none: bool,
+        wake: Callable[[str], EntityActor],
+        shell: Shell,
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._commands = commands
+        self._cause = cause
+        self._all_or_none = all_or_none
+        self._wake = wake
+        self._shell = shell
+        self._later = later
+        self.answered: LoopFuture[tuple[Answer, ...]] = LoopFuture()
+
+    def decide(self) -> None:
+        """Decide now if all the entities are in memory, else look again."""
+        actors = [self._wake(stream) for stream, _ in self._commands]
+        if not all(actor.is_loaded for actor in actors):
+            self._later(PAUSE_S, self.decide)
+            return
+        try:
+            outcomes = self._outcomes(actors)
+        except Exception as error:  # noqa: BLE001 - a bug of a decider's, handed on
+            structlog.get_logger().exception("decider_raised", streams=[actor.stream for actor in actors])
+            self.answered.fail(error)
+        else:
+            self._settle(actors, outcomes)
+        for actor in actors:
+            self._shell.came_to_rest(actor)
+
+    def _outcomes(self, actors: Sequence[EntityActor]) -> list[Decision | Rejection]:
+        outcomes: dict[int, Decision | Rejection] = {}
+        for position in sorted(range(len(actors)), key=lambda position: actors[position].stream):
+            actor, command = actors[position], self._commands[position][1]
+            context = self._shell.context(Request(command=command, cause=self._cause))
+            outcomes[position] = actor.entity.decide(actor.state, command, context)
+        return [outcomes[position] for position in range(len(actors))]
+
+    def _settle(self, actors: Sequence[EntityActor], outcomes: Sequence[Decision | Rejection]) -> None:
+        refused = next((outcome for outcome in outcomes if isinstance(outcome, Rejection)), None)
+        if refused is not None and self._all_or_none:
+            own = [outcome if isinstance(outcome, Rejection) else refused for outcome in outcomes]
+            self._answer_when_committed(actors, own)
+            return
+        changing = [
+            Part(actor, outcome)
+            for actor, outcome in zip(actors, outcomes, strict=True)
+            if isinstance(outcome, Decision) and (outcome.events or outcome.opens)
+        ]
+        if not changing:
+            self._answer_when_committed(actors, _answers(outcomes, 0))
+            return
+        # What does not change rests on appends that were made earlier, and those are stored earlier.
+        reply: LoopFuture[Answer] = LoopFuture()
+        reply.then(lambda done: self._concluded(outcomes, done))
+        self._shell.propose(changing, Request(command=None, cause=self._cause), reply)
+
+    def _concluded(self, outcomes: Sequence[Decision | Rejection], reply: LoopFuture[Answer]) -> None:
+        try:
+            answer = reply.get()
+        except Exception as error:  # noqa: BLE001 - handed on
+            self.answered.fail(error)
+            return
+        if isinstance(answer, Rejection):
+            self.answered.set((answer,) * len(outcomes))
+        else:
+            self.answered.set(tuple(_answers(outcomes, answer.revision)))
+
+    def _answer_when_committed(self, actors: Sequence[EntityActor], answers: Sequence[Answer]) -> None:
+        if not actors:
+            self.answered.set(())
+            return
+        waiting = len(actors)
+        lost: Rejection | None = None
+
+        def committed(done: LoopFuture[Answer]) -> None:
+            nonlocal waiting, lost
+            answer = done.get()
+            waiting -= 1
+            lost = answer if isinstance(answer, Rejection) else lost
+            if not waiting:
+                self.answered.set(tuple(answers) if lost is None else (lost,) * len(answers))
+
+        for actor in actors:
+            reply: LoopFuture[Answer] = LoopFuture()
+            reply.then(committed)
+            actor.release(reply, Accepted(None, 0))
+
+
+def _answers(outcomes: Sequence[Decision | Rejection], revision: int) -> list[Answer]:
+    return [
+        outcome
+        if isinstance(outcome, Rejection)
+        else Accepted(outcome.result, revision if outcome.events or outcome.opens else 0)
+        for outcome in outcomes
+    ]

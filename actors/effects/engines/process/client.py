@@ -152,7 +152,14 @@ class AgentLink:
                 env=environment,
                 start_new_session=True,
             )
-        status = await process.wait()
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            # Closed meanwhile: an agent that is already in the background leaves after its linger.
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
         if status != 0:
             _log.warning("agent.failed", host=self._files.host, status=status, log=str(self._files.log))
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -169,19 +170,36 @@ async def test_a_launch_while_there_is_no_agent_is_made_up_for(
 
 
 async def test_a_launch_that_was_only_written_down_is_begun(
-    process_engine: ProcessEngine, ear: Ear, data: Path
+    make_engine: MakeProcessEngine, ear: Ear, data: Path
 ) -> None:
     """An agent may die between writing the order and starting the wrapper."""
-    process_engine.launch(order(shell("echo >>begun; exec sleep 1000")))
-    await ear.started()
-    process_engine.stop(KEY, grace_s=0)
+    first = make_engine()
+    await first.start()
+    first.launch(order(shell("true")))
     await ear.ended()
-    first = agent_of(data)
-    os.kill(first, signal.SIGSTOP)
-    process_engine.launch(order(key=OTHER))
-    await kill(first)
-    await ear.started(key=OTHER)
-    assert len(ear.starts(key=OTHER)) == 1
+    await abandon(first)
+    await kill(agent_of(data))
+    record = record_of(data)
+    shutil.rmtree(record.directory / "claim")
+    for path in list(record.directory.iterdir()):
+        if path.is_file() and path.name != "order":
+            path.unlink()
+    orders.write_container(
+        record.directory,
+        0,
+        {"name": "main", "command": ("sh", "-c", "exit 9"), "environment": (), "files": 0, "is_init": False},
+        kept=orders.kept_environment(),
+        files=(256, 256),
+        group="",
+        is_shell=str((record.order() or {})["wrapper"]).endswith(".sh"),
+    )
+    ear.reports.clear()
+    second = make_engine()
+    await second.start()
+    second.launch(order())
+    await ear.ended()
+    assert [exited.exit_code for exited in ear.exits()] == [9]
+    await second.close(end_pods=True)
 
 
 async def test_session_pods_of_a_killed_server_are_killed_on_recovery(

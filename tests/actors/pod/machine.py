@@ -148,12 +148,17 @@ class PodMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.untold)
     def tell(self, index: int, keep: bool) -> None:  # noqa: FBT001
         report = self.untold[index % len(self.untold)]
-        if getattr(report, "run", None) != self.state.run:
-            self.again(report)  # told of another run, the pod does nothing
         self.ask(report)
         self.again(report)
         if not keep or isinstance(report, RecordLaunched):
             self.untold.remove(report)
+
+    @rule(other=st.sampled_from([-1, 1]))
+    def tell_of_another_run(self, other: int) -> None:
+        """The pod does nothing about a run that is not the current one."""
+        run = self.state.run + other
+        for report in (*story_of(run, self.state.spec), RecordRunEnded(run=run), BeginNextRun(run=run)):
+            self.again(report)
 
     @rule(code=st.sampled_from([0, 3]), lost=st.booleans(), short=st.booleans())
     @precondition(lambda self: self.state.phase in LIVE)

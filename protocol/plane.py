@@ -189,8 +189,7 @@ class Plane:
         kinds = known | {name: spec.engine for name, spec in declared.items()}
         for name, kind in kinds.items():
             self._engines[name] = self._engine(name, kind)
-        for engine in self._engines.values():
-            await engine.start()
+        await asyncio.gather(*(engine.start() for engine in self._engines.values()))
         resume()
         await self._declare(declared)
         self._is_started = True
@@ -319,8 +318,9 @@ class Plane:
     async def close(self) -> None:
         """Let go of engines, threads, journal and directory; pods go on running."""
         self._is_draining = True
-        for engine in self._engines.values():
-            await engine.close(end_pods=self.data.is_memory)
+        await asyncio.gather(
+            *(engine.close(end_pods=self.data.is_memory) for engine in self._engines.values())
+        )
         if self._is_started:
             self._kernel.timers.close()
             self._writer.close()

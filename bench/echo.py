@@ -1,0 +1,40 @@
+"""A bare grpc.aio server that answers every unary method with the same bytes: the peer.
+
+1. It does nothing but what the gRPC layer does: no decoding, no interceptors.
+2. It prints its port, and ends with its standard input.
+"""
+
+import asyncio
+import sys
+
+import grpc
+import uvloop
+
+
+class Everything(grpc.GenericRpcHandler):
+    """One handler for whatever is called."""
+
+    def __init__(self, reply: bytes) -> None:
+        async def answer(_request: bytes, _context: object) -> bytes:
+            return reply
+
+        self._handler = grpc.unary_unary_rpc_method_handler(answer)
+
+    def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        """Return the handler."""
+        return self._handler
+
+
+async def main(size: int) -> None:
+    """Serve until standard input ends."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers((Everything(bytes(size)),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    print(port, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await server.stop(None)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1])))

@@ -34,7 +34,7 @@ def values_of(cursor: str, ordering: Ordering) -> tuple[Value, ...]:
         raise BadCursor("the cursor cannot be read") from error
     match unpacked:
         case [str(text), *values] if text == _text(ordering) and len(values) == len(ordering):
-            if all(type(value) in (str, int) for value in values):
+            if all(_is_value(value) for value in values):
                 return tuple(values)
     raise BadCursor("the cursor belongs to another order")
 
@@ -48,6 +48,11 @@ def beyond(ordering: Ordering, values: Sequence[Value]) -> tuple[str, list[Value
     then, parameters = beyond(rest, values[1:])
     # The first half lets an index find the place; the second is exact.
     return f"{column} {sign}= ? AND ({column} {sign} ? OR ({then}))", [values[0], values[0], *parameters]
+
+
+def _is_value(value: object) -> bool:
+    """Return whether a value can be compared with a column; SQLite's integers have 64 bits."""
+    return isinstance(value, str) or (type(value) is int and -(2**63) <= value < 2**63)
 
 
 def _text(ordering: Ordering) -> str:

@@ -115,7 +115,7 @@ class HotViews:
     def find(self, stream: str) -> View | None:
         """Return the view of a stream, from the tables when it left memory; None when there is none."""
         view = self._views.get(stream)
-        if view is None and stream not in self._gone:
+        if view is None and self._gone.get(stream, 0) <= self._cold.checkpoint:
             view = self._cold.get(stream)
         return view
 

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from events.codec import Codec
 from events.record import entity_of, id_of
 from projections.cursor import Ordering, Value, beyond, cursor_of, values_of
 from projections.jobs import JobView
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodOrder, PodQuery
 from projections.reading import PAGE
-from projections.tables import Tables, views_codec
+from projections.tables import Tables
 from projections.view import View
 
 V = TypeVar("V", JobView, PodView)
@@ -63,7 +62,6 @@ class TableReader:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._codec: Codec = views_codec()
         self._generation = tables.generation
         self._connection = self._connected()
 
@@ -154,7 +152,7 @@ class TableReader:
         return Page(rows=views, total=0, next=cursor)
 
     def _view(self, table: str, body: bytes, kind: type[V]) -> V:
-        view = self._codec.decode(_TOPICS[table], body)
+        view = self._tables.codec.decode(_TOPICS[table], body)
         if not isinstance(view, kind):
             raise TypeError(f"a row of {table} holds {type(view).__name__}")
         return view

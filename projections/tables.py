@@ -66,12 +66,14 @@ class Tables:
         path: Of the file; its folder exists.
         identity: Of the journal that it is made from.
         head: The journal's highest revision.
+        codec: Of bodies (`views_codec`); made when not given.
     """
 
-    def __init__(self, path: Path, *, identity: str, head: int) -> None:
+    def __init__(self, path: Path, *, identity: str, head: int, codec: Codec | None = None) -> None:
         self.path = path
+        self.codec = views_codec() if codec is None else codec
         self._identity = identity
-        self._rows = Rows(views_codec())
+        self._rows = Rows(self.codec)
         self._generation = 0
         try:
             self._connection = _connected(path)

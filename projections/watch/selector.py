@@ -6,6 +6,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
+
+from projections.hosts import HostView
+from projections.jobs import JobView
+from projections.pods import PodView
+from projections.view import View, labels_of, owner_of
 
 
 class Kind(StrEnum):
@@ -26,3 +32,26 @@ class Selector:
     """Stream of the owner, empty for any."""
     labels: tuple[tuple[str, str], ...] = ()
     """All must be among the entity's."""
+
+
+def kind_of(view: View) -> Kind:
+    """Return the kind of entity that a view is of."""
+    match view:
+        case PodView():
+            return Kind.POD
+        case JobView():
+            return Kind.JOB
+        case HostView():
+            return Kind.HOST
+        case _:
+            assert_never(view)
+
+
+def matches(selector: Selector, view: View) -> bool:
+    """Return whether a view is selected. Jobs and hosts have no owner, so no owner selects them."""
+    return (
+        kind_of(view) is selector.kind
+        and (not selector.ids or view.id in selector.ids)
+        and (not selector.owner or owner_of(view) == selector.owner)
+        and (not selector.labels or set(selector.labels) <= set(labels_of(view)))
+    )

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-View = object
-"""A view of the selector's kind."""
+from projections.view import View
 
 Encoder = Callable[[int, tuple[View, ...]], bytes]
 """Makes the wire form of a message; called once for watchers that share it."""

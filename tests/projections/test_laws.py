@@ -1,0 +1,146 @@
+"""Laws of the read side over worlds that happen at random."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projections.hot import HotViews
+from projections.jobs import JobView
+from projections.listing import ColdViews, TableReader
+from projections.pods import PodView
+from projections.queries import JobQuery, PodQuery
+from projections.rows import stored_form, with_instances
+from projections.runner import Projector, replay
+from projections.tables import Tables
+from projections.view import View, fold, is_gone, is_over, stream_of
+from tests.projections.world import VIEWS, World
+
+randoms = st.integers(0, 2**32).map(Random)
+
+
+def folded(world: World) -> dict[str, View]:
+    """Return the views of all live entities, by the shortest way there is."""
+    views: dict[str, View | None] = {}
+    for recorded in world.journal.reader().page(1, 100_000):
+        views[recorded.stream] = fold(views.get(recorded.stream), recorded)
+    return {stream: view for stream, view in views.items() if view is not None and not is_gone(view)}
+
+
+def stored(reader: TableReader) -> dict[str, View]:
+    jobs = reader.jobs(JobQuery(limit=1000)).rows
+    pods = reader.pods(PodQuery(limit=1000)).rows
+    return {stream_of(view): view for view in (*jobs, *pods)}
+
+
+def as_rows(views: dict[str, View]) -> dict[str, View]:
+    """Return what tables keep of views."""
+    kept: dict[str, View] = {}
+    for stream, view in views.items():
+        if isinstance(view, JobView):
+            kept[stream] = stored_form(view)
+        elif isinstance(view, PodView):
+            kept[stream] = view
+    return kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(random=randoms, count=st.integers(0, 80), steps=st.integers(1, 9))
+def test_rebuilt_tables_equal_live_views(random: Random, count: int, steps: int) -> None:
+    """Tables followed step by step, tables made anew and hot views all tell the same."""
+    world = World(random)
+    with TemporaryDirectory() as folder:
+        live_tables = Tables(Path(folder) / "live", identity=world.journal.identity, head=0, codec=VIEWS)
+        hot, projector = HotViews(), Projector(live_tables)
+        for number in range(count):
+            projector.offer(hot.apply(world.happen()))
+            if number % steps == 0:
+                projector.step()
+        projector.step()
+        expected = folded(world)
+        assert {stream_of(view): view for view in hot} == expected
+
+        reader = world.journal.reader()
+        anew = Tables(Path(folder) / "anew", identity=world.journal.identity, head=reader.head(), codec=VIEWS)
+        again = HotViews()
+        replay(reader, again, Projector(anew))
+        assert {stream_of(view): view for view in again} == expected
+        for tables in (live_tables, anew):
+            assert tables.checkpoint == reader.head()
+            rows = TableReader(tables)
+            found = stored(rows)
+            assert found == as_rows(expected)
+            for stream, row in found.items():
+                known = expected[stream]
+                if isinstance(row, JobView) and isinstance(known, JobView):
+                    assert with_instances(row, known) == known
+            rows.close()
+            tables.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(random=randoms, count=st.integers(0, 80), max_over=st.integers(0, 3))
+def test_what_left_memory_is_found_and_comes_back(random: Random, count: int, max_over: int) -> None:
+    """With any bound of memory a point read and a restart tell what unbounded memory tells."""
+    world = World(random)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "views"
+        tables = Tables(path, identity=world.journal.identity, head=0, codec=VIEWS)
+        cold = ColdViews(tables)
+        hot, projector = HotViews(cold=cold, max_over=max_over), Projector(tables)
+        for _ in range(count):
+            projector.offer(hot.apply(world.happen()))
+            if random.random() < 0.7:
+                projector.step()
+        expected = folded(world)
+        assert {stream: hot.find(stream) for stream in world.versions if hot.find(stream)} == expected
+        live = {stream: view for stream, view in expected.items() if not is_over(view)}
+        assert {stream: hot.get(stream) for stream in live} == live
+        projector.step()
+        cold.close()
+        tables.close()
+
+        reader = world.journal.reader()
+        tables = Tables(path, identity=world.journal.identity, head=reader.head(), codec=VIEWS)
+        assert tables.checkpoint == reader.head()
+        cold = ColdViews(tables)
+        again = HotViews(cold=cold, max_over=max_over)
+        replay(reader, again, Projector(tables))
+        assert {stream: again.find(stream) for stream in world.versions if again.find(stream)} == expected
+        assert {stream: again.get(stream) for stream in live} == live
+        for view in live.values():
+            if isinstance(view, JobView):
+                pods = [pod for pod in expected.values() if isinstance(pod, PodView)]
+                own = [pod for pod in pods if pod.owner == stream_of(view)]
+                assert again.pods_of(stream_of(view)) == sorted(own, key=lambda pod: pod.instance)
+        cold.close()
+        tables.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(random=randoms)
+def test_a_fold_does_not_depend_on_pages(random: Random) -> None:
+    """Hot views fed one record at a time tell each append once, whole, as when fed appends."""
+    world = World(random)
+    records = [recorded for _ in range(40) for recorded in world.happen()]
+    whole, single = HotViews(), HotViews()
+    assert whole.apply(records) == [advance for one in records for advance in single.apply([one])]
+
+
+def test_counts_of_a_job_are_of_its_reports() -> None:
+    world = World(Random(7))
+    hot = HotViews()
+    for _ in range(400):
+        hot.apply(world.happen())
+    jobs = [view for view in hot if isinstance(view, JobView)]
+    assert any(view.reports for view in jobs)
+    for view in jobs:
+        counts: dict[tuple[int, str], int] = {}
+        for report in view.reports.values():
+            place = (report.config, report.phase)
+            counts[place] = counts.get(place, 0) + 1
+        assert dict(view.counts) == counts
+        assert replace(view) == view

@@ -323,6 +323,7 @@ class Plane:
         )
         if self._is_started:
             self._kernel.timers.close()
+            self._placer.close()
             self._writer.close()
             await asyncio.sleep(0)  # the loop's turn to hear of the last commits
             self._projector_thread.stop()

@@ -85,6 +85,11 @@ class Placer:
         """Pods without a host."""
         return len(self._asked)
 
+    def close(self) -> None:
+        """Forget who waits; after a restart they ask again."""
+        self._lines.clear()
+        self._asked.clear()
+
     def recall(self, record: Recorded) -> None:
         """Take in a record of the past, at start."""
         self._ledger.fold(record)

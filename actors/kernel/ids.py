@@ -7,6 +7,10 @@
 from collections.abc import Callable
 
 
+COUNT_MAX = 0xFFF
+"""Ids of one millisecond are counted in 12 bits."""
+
+
 class TimeOrderedIds:
     """A source of ids.
 
@@ -29,7 +33,7 @@ class TimeOrderedIds:
             self._count = self._random_bits(11)
         else:
             self._count += 1
-            if self._count > 0xFFF:
+            if self._count > COUNT_MAX:
                 self._last_ms += 1
                 self._count = self._random_bits(11)
         tail = self._random_bits(62)

@@ -17,9 +17,9 @@ from projections.rows import stored_form, with_instances
 from projections.runner import Projector, replay
 from projections.tables import Tables
 from projections.view import View, fold, is_gone, is_over, stream_of
-from tests.projections.world import VIEWS, World
+from tests.projections.world import VIEWS, World, chance
 
-randoms = st.integers(0, 2**32).map(Random)
+randoms = st.integers(0, 2**32).map(chance)
 
 
 def folded(world: World) -> dict[str, View]:
@@ -33,7 +33,8 @@ def folded(world: World) -> dict[str, View]:
 def stored(reader: TableReader) -> dict[str, View]:
     jobs = reader.jobs(JobQuery(limit=1000)).rows
     pods = reader.pods(PodQuery(limit=1000)).rows
-    return {stream_of(view): view for view in (*jobs, *pods)}
+    views: list[View] = [*jobs, *pods]
+    return {stream_of(view): view for view in views}
 
 
 def as_rows(views: dict[str, View]) -> dict[str, View]:
@@ -131,7 +132,7 @@ def test_a_fold_does_not_depend_on_pages(random: Random) -> None:
 
 
 def test_counts_of_a_job_are_of_its_reports() -> None:
-    world = World(Random(7))
+    world = World(chance(7))
     hot = HotViews()
     for _ in range(400):
         hot.apply(world.happen())

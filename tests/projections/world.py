@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from events import host, job, pod, receipt
+from events.capacity import Resources
 from events.codec import UPCASTERS, Codec
 from events.goal import Goal
 from events.job import JobPhase, WorkflowKind, WorkflowPhase
@@ -37,6 +38,11 @@ class Pod:
     goal: Goal = Goal.RUNNING
     phase: PodPhase = PodPhase.INITIALIZED
     exists: bool = True
+
+
+def chance(seed: int) -> Random:
+    """Return what is by chance, the same for the same seed."""
+    return Random(seed)  # noqa: S311 - nothing secret
 
 
 @dataclass(slots=True)
@@ -107,9 +113,9 @@ class World:
             labels=tuple(sorted(self.random.sample(LABELS, self.random.randrange(3)))),
             pool=self.random.choice(("default", "spare")),
         )
-        id = f"job{self.made:03}"
+        name = f"job{self.made:03}"
         self.made += 1
-        stream = f"job/{id}"
+        stream = f"job/{name}"
         self.jobs[stream] = made
         started = job.WorkflowStarted(
             kind=WorkflowKind.UPDATE,
@@ -122,7 +128,7 @@ class World:
         if count:
             events.append((stream, job.WorkflowAdvanced(instances=(0, count - 1))))
         for instance in range(count):
-            child = f"pod/{id}-{instance}"
+            child = f"pod/{name}-{instance}"
             self.pods[child] = Pod(owner=stream, instance=instance, spec=spec)
             events.append((child, self._pod_created(child)))
         return self.append(*events)
@@ -184,7 +190,7 @@ class World:
         name = f"host-{self.random.randrange(3)}"
         stream = f"host/{name}"
         if stream not in self.versions:
-            spec = host.HostSpec(capacity=host.Resources(cpu=4.0), ports=(31000, 31999))
+            spec = host.HostSpec(capacity=Resources(cpu=4.0), ports=(31000, 31999))
             return self.append((stream, host.HostRegistered(name=name, spec=spec)), principal="system")
         phase = self.random.choice(list(host.HostPhase))
         return self.append((stream, host.HostPhaseChanged(phase=phase, goal=phase, reason="chance")))

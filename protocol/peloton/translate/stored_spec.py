@@ -102,7 +102,7 @@ def _spell_container(spec: ContainerSpec) -> pod_pb2.ContainerSpec:
         ports=[
             pod_pb2.PortSpec(name=port.name, value=port.number, env_name=port.variable) for port in spec.ports
         ],
-        entrypoint=pod_pb2.CommandSpec(value=spec.command[0], arguments=spec.command[1:]),
+        entrypoint=pod_pb2.CommandSpec(value="".join(spec.command[:1]), arguments=spec.command[1:]),
         environment=[pod_pb2.Environment(name=name, value=value) for name, value in spec.environment],
         image=spec.image,
     )

@@ -1,0 +1,1 @@
+"""Peloton spoken to a gateway that is only pretended."""

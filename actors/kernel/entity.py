@@ -140,12 +140,13 @@ class EntityActor(pykka.Actor):
     def turn(self, limit: int) -> int:
         """Take at most `limit` messages."""
         taken = 0
-        while taken < limit and self.has_work:
-            envelope: Envelope[Any] = self.mailbox.get()
+        mailbox = self.mailbox
+        while taken < limit and self.is_loaded and not mailbox.empty():
+            envelope: Envelope[Any] = mailbox.get()
             taken += 1
             reply: Any = envelope.reply_to
             self.receive(envelope.message, LoopFuture() if reply is None else reply)
-        if not self.has_work:
+        if self.version == self.committed and not self.has_work:
             self._shell.came_to_rest(self)
         return taken
 

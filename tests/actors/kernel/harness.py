@@ -38,6 +38,7 @@ class World:
 
     Args:
         max_appends: Bound of the writer's queue.
+        batch_events: How many events one commit stores.
         mailbox_bound: As the kernel's.
         resident_bound: As the kernel's.
         dispatcher: Makes the dispatcher from what defers; the kernel's own when None.
@@ -48,6 +49,7 @@ class World:
         self,
         *,
         max_appends: int = 20_000,
+        batch_events: int = 2_000,
         mailbox_bound: int = 10_000,
         resident_bound: int = 250_000,
         dispatcher: Callable[[Callable[[Callable[[], None]], object]], Dispatcher] | None = None,
@@ -56,6 +58,7 @@ class World:
         self.codec = Codec((TOPICS, KERNEL_TOPICS))
         self.recorder = MemoryRecorder("test")
         self.max_appends = max_appends
+        self.batch_events = batch_events
         self.mailbox_bound = mailbox_bound
         self.resident_bound = resident_bound
         self.make_dispatcher = dispatcher
@@ -76,7 +79,7 @@ class World:
         self.coroutines: deque[Awaitable[None]] = deque()
         self.clock = VirtualClock(self.clock.now())
         journal = Journal.in_memory(self.codec, recorder=self.recorder)
-        self.committer = Committer(journal, max_appends=self.max_appends)
+        self.committer = Committer(journal, max_appends=self.max_appends, batch_events=self.batch_events)
         self.writer = SteppedWriter(self.committer, self._conclude)
         self.reader: Reader = journal.reader()
         self.kernel = Kernel(
@@ -121,24 +124,31 @@ class World:
 
     # ------------------------------------------------------------ steps
 
-    def step(self) -> bool:
-        """Do one thing; False when there is none that needs no time."""
+    def step(self, pick: Callable[[int], int] = lambda _: 0) -> bool:
+        """Do one of the things that need no time; False when there is none."""
+        possible: list[Callable[[], None]] = []
         if self.deferred:
-            self.deferred.popleft()()
-        elif self.coroutines:
-            running: Any = self.coroutines.popleft()
-            try:
-                running.send(None)
-            except StopIteration:
-                return True
-            self.coroutines.append(running)
-        elif self.writer.can_deliver:
-            self.writer.deliver()
-        elif self.writer.can_commit:
-            self.writer.commit()
-        else:
-            return False
-        return True
+            possible.append(self._call)
+        if self.coroutines:
+            possible.append(self._advance)
+        if self.writer.can_deliver:
+            possible.append(self.writer.deliver)
+        if self.writer.can_commit:
+            possible.append(self.writer.commit)
+        if possible:
+            possible[pick(len(possible))]()
+        return bool(possible)
+
+    def _call(self) -> None:
+        self.deferred.popleft()()
+
+    def _advance(self) -> None:
+        running: Any = self.coroutines.popleft()
+        try:
+            running.send(None)
+        except StopIteration:
+            return
+        self.coroutines.append(running)
 
     def think(self) -> None:
         """Let actors decide; nothing is committed."""

@@ -29,7 +29,6 @@ from protocol.gateway import Refused
 
 DOMAIN = "polyplane"
 STALE_VERSION = "unexpected entity version"
-BEING_DELETED = "job is going to be deleted"
 MAX_SENTENCE = 1024
 """Characters of a sentence: it travels in a header."""
 RETRY_S = 1
@@ -64,9 +63,6 @@ ENDS: Mapping[EndOfWatch, tuple[grpc.StatusCode, str]] = MappingProxyType(
     }
 )
 
-_REQUIRED_WORDS: Mapping[Code, str] = MappingProxyType(
-    {Code.STALE_VERSION: STALE_VERSION, Code.BEING_DELETED: BEING_DELETED}
-)
 _RETRIED = frozenset({Code.EXHAUSTED, Code.UNAVAILABLE})
 
 _log = structlog.get_logger()
@@ -124,9 +120,9 @@ async def end(context: CallContext, error: Exception, method: str) -> NoReturn:
 
 def status_of(rejection: Rejection) -> Status:
     """Spell a refusal."""
-    sentence, words = rejection.reason, _REQUIRED_WORDS.get(rejection.code, "")
-    if words not in sentence:
-        sentence = f"{words}: {sentence}"
+    sentence = rejection.reason
+    if rejection.code is Code.STALE_VERSION and STALE_VERSION not in sentence:
+        sentence = f"{STALE_VERSION}: {sentence}"
     details: list[Message] = []
     if rejection.field:
         violation = BadRequest.FieldViolation(field=rejection.field, description=rejection.reason)

@@ -90,7 +90,7 @@ async def test_start_stop_and_delete_carry_the_version(wire: Wire) -> None:
         (Rejection(Code.STALE_VERSION, "is 1-2-1"), grpc.StatusCode.ABORTED, "unexpected entity version"),
         (Rejection(Code.WRONG_STATE, "not killed"), grpc.StatusCode.ABORTED, "not killed"),
         (
-            Rejection(Code.BEING_DELETED, "gone soon"),
+            Rejection(Code.BEING_DELETED, "job is going to be deleted"),
             grpc.StatusCode.INVALID_ARGUMENT,
             "job is going to be deleted",
         ),

@@ -24,6 +24,7 @@ from events.receipt import CommandReceived, ReceiptRecorded
 from events.record import Delivery, Envelope, Recorded
 
 BUSY = Rejection(Code.EXHAUSTED, "the server has more to write than it may hold; try again later")
+ENDING = Rejection(Code.UNAVAILABLE, "the server is about to end; nothing was stored")
 FENCED = Rejection(Code.UNAVAILABLE, "the journal takes no more changes; the server is about to end")
 
 
@@ -126,15 +127,15 @@ class Commits:
                 delivered=tuple([(actor.stream, cursor) for actor, cursor in news]) if news else (),
             )
             append = Append(entries=tuple(entries), envelope=envelope, epoch=self._writer.epoch)
-            self._writer.submit(append)
-        except Full:
-            self._leave(opened)
-            reply.set(BUSY)
-            return
+            refusal = self._submit(append)
         except Exception as error:  # noqa: BLE001 - a bug of the decider's: nothing is stored, nobody evolves
             structlog.get_logger().exception("append_refused", stream=parts[0].actor.stream)
             self._leave(opened)
             reply.fail(error)
+            return
+        if refusal is not None:
+            self._leave(opened)
+            reply.set(refusal)
             return
         for actor, cursor in news:
             actor.recorded(cursor)
@@ -160,6 +161,15 @@ class Commits:
         if len(steps) > 1 and len({step.actor.stream for step in steps}) < len(steps):
             raise ValueError("an append opens a stream twice, or one that it changes")
         return entries, steps, owed
+
+    def _submit(self, append: Append) -> Rejection | None:
+        try:
+            self._writer.submit(append)
+        except Full:
+            return BUSY
+        except RuntimeError:  # the writer is closed: the server drains
+            return ENDING
+        return None
 
     def _receipt(self, keyed: Keyed, result: object) -> Entry:
         topic, body = self._encode(result) if result is not None else ("", b"")

@@ -191,7 +191,7 @@ def decide(state: Account | None, command: object, context: Context) -> Outcome:
         )
         return Decision(events=(Moved(0),), opens=openings, result=Balance(len(openings)))
     if state is None:
-        return ABSENT
+        return Decision() if isinstance(command, Close) else ABSENT
     match command:
         case Move(tag=tag) | Pay(tag=tag) if tag and tag in state.tags:
             return Decision(result=Balance(state.balance))

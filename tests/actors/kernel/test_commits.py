@@ -2,6 +2,7 @@
 
 import pytest
 
+from actors.kernel.commits import ENDING
 from actors.kernel.decider import Code, Rejection
 from actors.kernel.request import Accepted, Keyed, Request
 from events.receipt import ReceiptRecorded
@@ -20,6 +21,7 @@ from tests.actors.kernel.account import (
     Open,
     Opened,
     Pay,
+    Show,
 )
 from tests.actors.kernel.harness import A, B, C, World, memory_of, results
 
@@ -123,16 +125,13 @@ def test_an_effect_that_fails_leaves_the_others(world: World) -> None:
         del stream, effect
         raise RuntimeError("broken performer")
 
-    world.kernel.perform_with(type(next(iter(_shown()))), perform)
+    world.kernel.perform_with(Show, perform)
     assert world.ask(A, Note("one")) == Accepted(None, 2)
+    world.kernel.perform_with(Show, lambda stream, effect: world.shown.append((stream, effect.text)))
+    world.ask(A, Note("two"))
+    assert world.shown == [(A, "two")]
     assert world.ask(A, Look()) == Accepted(Balance(10), 0)
     assert not world.fenced
-
-
-def _shown() -> tuple[object, ...]:
-    from tests.actors.kernel.account import Noted, react  # noqa: PLC0415 - only here
-
-    return tuple(react(Account(0), Noted("")))
 
 
 def test_an_observer_that_fails_fences_and_withholds_no_truth(world: World) -> None:
@@ -185,6 +184,16 @@ def test_a_full_writer_refuses_and_changes_nothing() -> None:
     world.settle()
     assert results(replies)[-1] == Balance(12)
     assert world.ask(A, Move(1)) == Accepted(Balance(13), 4)
+
+
+def test_a_closed_writer_refuses_and_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(_: object) -> None:
+        raise RuntimeError("the writer is closed")
+
+    monkeypatch.setattr(world.writer, "submit", submit)
+    assert world.ask(A, Fork((B,))) == ENDING
+    assert world.ask(A, Look()) == Accepted(Balance(10), 0)
+    assert len(world.kernel.directory) == 1
 
 
 def test_a_full_writer_does_not_lose_a_delivery_cursor() -> None:

@@ -12,7 +12,7 @@ from actors.kernel.request import Accepted, Answer, Request
 from events.journal import Fault
 from events.receipt import CommandReceived
 from events.record import Delivery
-from tests.actors.kernel.account import Account, Balance, Fork, Look, Move, Moved, Open, Pay
+from tests.actors.kernel.account import Account, Balance, Close, Fork, Look, Move, Moved, Open, Pay
 from tests.actors.kernel.harness import A, B, C, World, memory_of
 
 
@@ -74,6 +74,9 @@ def test_a_no_op_and_a_refusal_leave_that_they_were_taken(world: World) -> None:
 
 def test_what_does_not_exist_takes_no_trace(world: World) -> None:
     world.ask(A, Pay(("account/nobody",), 1))
+    reply = world.request("account/nobody", Request(command=Close(), delivery=Delivery(A, 9, 0)))
+    world.settle()
+    assert reply.get() == Accepted(None, 0)
     assert world.reader.stream_version("account/nobody") == 0
     assert len(world.kernel.directory) == 3
     assert isinstance(world.ask(A, Fork(("account/nobody",), 1)), Accepted)

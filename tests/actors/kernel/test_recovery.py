@@ -51,10 +51,13 @@ def play(
     crashes: Container[int] = (),
     faults: Sequence[Fault] = (),
     picks: Iterable[int] = (),
+    resident_bound: int = 250_000,
 ) -> tuple[World, int]:
     """Play a script in the smallest steps, with crashes before some; answer how many steps it took."""
     world = World(
-        snapshot_schema=0, batch_events=2, dispatcher=lambda defer: Dispatcher(defer, batch=1, slice_=1)
+        resident_bound=resident_bound,
+        batch_events=2,
+        dispatcher=lambda defer: Dispatcher(defer, batch=1, slice_=1),
     )
     for stream in STREAMS:
         world.ask(stream, Open(100))
@@ -88,9 +91,9 @@ def paid(state: Account) -> tuple[object, ...]:
 
 def streams_are_folds(world: World) -> bool:
     """Tell whether every actor in memory equals the fold of its stream."""
-    live = [memory_of(world.actor(stream)) for stream in STREAMS]
+    live = [memory_of(world.kernel.directory.wake(stream)) for stream in STREAMS]
     world.crash()
-    return [memory_of(world.actor(stream)) for stream in STREAMS] == live
+    return [memory_of(world.kernel.directory.wake(stream)) for stream in STREAMS] == live
 
 
 STORY: Script = [
@@ -146,13 +149,14 @@ def scripts(draw: st.DrawFn) -> Script:
         st.sampled_from([Fault.BEFORE_INSERT, Fault.UNKNOWN_STORED, Fault.UNKNOWN_ABSENT]), max_size=4
     ),
     picks=st.lists(st.integers(0, 3), max_size=150),
+    resident_bound=st.sampled_from([0, 1, 250_000]),
 )
 def test_crashes_and_failures_change_nothing(
-    script: Script, crashes: set[int], faults: list[Fault], picks: list[int]
+    script: Script, crashes: set[int], faults: list[Fault], picks: list[int], resident_bound: int
 ) -> None:
     """Whatever fails and whenever it ends: accounts are those of a calm run, and memory is the fold."""
     calm, _ = play(script)
-    stormy, _ = play(script, crashes=crashes, faults=faults, picks=picks)
+    stormy, _ = play(script, crashes=crashes, faults=faults, picks=picks, resident_bound=resident_bound)
     assert [paid(state) for state in outcome(stormy)] == [paid(state) for state in outcome(calm)]
     assert streams_are_folds(stormy)
     assert not stormy.fenced

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
+from pydantic_settings import NoDecode
 
 MAX_PORT = 65535
 
@@ -76,7 +77,7 @@ def parse_ports(text: object) -> Ports:
     return ports
 
 
-Address = Annotated[SocketAddress, BeforeValidator(parse_address), PlainSerializer(str)]
+Address = Annotated[SocketAddress, NoDecode, BeforeValidator(parse_address), PlainSerializer(str)]
 """An address as a setting."""
-PortRange = Annotated[Ports, BeforeValidator(parse_ports), PlainSerializer(str)]
+PortRange = Annotated[Ports, NoDecode, BeforeValidator(parse_ports), PlainSerializer(str)]
 """A range of ports as a setting."""

@@ -213,5 +213,6 @@ def main() -> None:
     """Run `polyplane`, and end the process with its exit code."""
     from protocol.cli.ending import end
 
+    # Before it is imported: its own lines have another form, and tell nothing that it does not raise.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     sys.exit(end(lambda: app(standalone_mode=False)))

@@ -87,6 +87,8 @@ class FakePlane:
     async def drain(self) -> None:
         self.notes.append("drain")
         self.is_draining.set()
+        if not self.may_drain.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
         await self.may_drain.wait()
         self.is_serving = False
 

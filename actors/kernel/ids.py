@@ -6,7 +6,6 @@
 
 from collections.abc import Callable
 
-
 COUNT_MAX = 0xFFF
 """Ids of one millisecond are counted in 12 bits."""
 

@@ -37,7 +37,7 @@ from protocol.sandbox import SandboxDirectory
 from protocol.services import mount_services
 from protocol.settings import Settings
 from protocol.tasks import first_of, unless
-from protocol.wire import Wire
+from protocol.wire import BadCertificates, Wire
 
 DRAIN_S = 1.5
 """Time that watches and waiting readers have to end."""
@@ -201,10 +201,10 @@ class Server:
         try:
             self.authenticator.reload()
             if auth.tls_cert is not None and auth.tls_key is not None:
-                self.listener.reload(auth.tls_cert, auth.tls_key)
                 self.wire.reload()
+                self.listener.reload(auth.tls_cert, auth.tls_key)
             log.info("reloaded")
-        except (BadTokens, OSError) as error:
+        except (BadTokens, BadCertificates, OSError) as error:
             log.error("reload_failed", reason=str(error))  # noqa: TRY400 - a sentence says it all
 
 
@@ -217,6 +217,8 @@ async def build(
     draining = asyncio.Event()
     try:
         wire = Wire.bind(settings, Door(authenticator, Calls(registry)))
+    except BadCertificates as error:
+        raise Unservable(str(error)) from None
     except OSError as error:
         raise Unservable(f"gRPC on {settings.listen}: {error.strerror or error}") from None
     down.push_async_callback(wire.server.stop, None)
@@ -238,10 +240,7 @@ async def build(
         files=RunFiles(SandboxDirectory(plane.data.pods), plane.gateway, draining),
         authenticator=authenticator,
     )
-    try:
-        listener = Listener(app, bound, settings.auth)
-    except OSError as error:
-        raise Unservable(f"auth: certificate or key cannot be used: {error}") from None
+    listener = Listener(app, bound, settings.auth)
     return Server(
         plane=plane,
         health=health,

@@ -4,6 +4,7 @@
 2. Messages are bounded in both directions, and so are pings.
 """
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,10 @@ import grpc
 from protocol.settings import AuthSettings, Settings
 
 MEBIBYTE = 2**20
+
+
+class BadCertificates(Exception):  # noqa: N818 - said of the files
+    """The certificate, its key or the authority cannot be used; the text is one line."""
 
 
 @dataclass(slots=True)
@@ -26,7 +31,7 @@ class Wire:
 
     @classmethod
     def bind(cls, settings: Settings, *doors: grpc.aio.ServerInterceptor) -> Self:
-        """Make a server and bind it. Raises OSError."""
+        """Make a server and bind it. Raises BadCertificates, or OSError for the address."""
         server = grpc.aio.server(interceptors=doors, options=options(settings.limits.message_mb * MEBIBYTE))
         wanted = str(settings.listen)
         certificates = Certificates(settings.auth) if settings.auth.tls_cert is not None else None
@@ -43,7 +48,7 @@ class Wire:
         return cls(server, f"{host}:{port}", certificates)
 
     def reload(self) -> None:
-        """Read the certificates again. Raises OSError, and keeps the old ones."""
+        """Read the certificates again. Raises BadCertificates, and keeps the old ones."""
         if self.certificates is not None:
             self.certificates.reload()
 
@@ -64,15 +69,28 @@ class Certificates:
         )
 
     def reload(self) -> None:
-        """Read the files again. Raises OSError, and keeps the old ones."""
+        """Read the files again. Raises BadCertificates, and keeps the old ones."""
         self._current = self._read()
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
-        def content(path: Path | None) -> bytes | None:
-            return None if path is None else path.read_bytes()
+        auth = self._auth
+        try:
+            # gRPC would say nothing of a key that does not fit.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(auth.tls_cert or "", auth.tls_key)
+            if auth.client_ca is not None:
+                context.load_verify_locations(auth.client_ca)
+            pair = (content(auth.tls_key) or b"", content(auth.tls_cert) or b"")
+            return grpc.ssl_server_certificate_configuration([pair], content(auth.client_ca))
+        except OSError as error:
+            raise BadCertificates(
+                f"auth: the certificate or key cannot be used: {error.strerror or error}"
+            ) from None
 
-        pair = (content(self._auth.tls_key) or b"", content(self._auth.tls_cert) or b"")
-        return grpc.ssl_server_certificate_configuration([pair], content(self._auth.client_ca))
+
+def content(path: Path | None) -> bytes | None:
+    """What is in a file, None for none."""
+    return None if path is None else path.read_bytes()
 
 
 def options(largest: int) -> list[tuple[str, int]]:

@@ -1,0 +1,170 @@
+"""Health, metrics and files over HTTP."""
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from events.pod import PodPhase
+from tests.protocol.server.fake import FakePod
+from tests.protocol.server.serving import serving
+
+POD = "01a204e6-ae70-7162-92b3-b2e06739e724-0"
+
+
+async def get(address: str, path: str, *headers: str) -> tuple[int, bytes]:
+    """Ask without a library: what a path says is sent as it is."""
+    reader, writer = await connect(address, path, *headers)
+    status, body = parse(await reader.read())
+    writer.close()
+    await writer.wait_closed()
+    return status, body
+
+
+async def connect(
+    address: str, path: str, *headers: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = [f"GET {path} HTTP/1.1", f"host: {host}", "connection: close", *headers, "", ""]
+    writer.write("\r\n".join(lines).encode())
+    return reader, writer
+
+
+def parse(answer: bytes) -> tuple[int, bytes]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" in head.lower():
+        whole = b""
+        while body:
+            size, _, rest = body.partition(b"\r\n")
+            whole += rest[: int(size, 16)]
+            body = rest[int(size, 16) + 2 :]
+        body = whole
+    return int(head.split()[1]), body
+
+
+def write(root: Path, path: str, content: bytes) -> Path:
+    file = root / "pods" / POD / "1" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+@pytest.mark.asyncio
+async def test_health_is_ok_or_unavailable(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        status, body = await get(it.server.http_address, "/healthz")
+        assert (status, json.loads(body)) == (200, {"status": "ok", "revision": 7})
+        it.plane.is_serving = False
+        status, body = await get(it.server.http_address, "/healthz")
+        assert (status, json.loads(body)["status"]) == (503, "unavailable")
+
+
+@pytest.mark.asyncio
+async def test_metrics_are_of_this_server_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        _, body = await get(it.server.http_address, "/metrics")
+        names = {line.split()[2] for line in body.decode().splitlines() if line.startswith("# HELP")}
+        assert {"polyplane_revision", "polyplane_commits_total", "polyplane_calls_total"} <= names
+        assert all(name.startswith("polyplane_") for name in names)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("path", ["/", "/nope", "/pods", f"/pods/{POD}/1/files/logs/main/stdout"])
+async def test_what_is_not_there_is_told_as_json(tmp_path: Path, path: str) -> None:
+    async with serving(tmp_path) as it:
+        status, body = await get(it.server.http_address, path)
+        assert (status, json.loads(body)["error"]["code"]) == (404, 404)
+
+
+@pytest.mark.asyncio
+async def test_a_file_is_served_whole_or_in_part(tmp_path: Path) -> None:
+    write(tmp_path, "logs/main/stdout", b"0123456789")
+    write(tmp_path, "sandbox/deep/file", b"x")
+    async with serving(tmp_path) as it:
+        address, path = it.server.http_address, f"/pods/{POD}/1/files"
+        assert await get(address, f"{path}/logs/main/stdout") == (200, b"0123456789")
+        assert await get(address, f"{path}/logs/main/stdout?offset=3&limit=4") == (200, b"3456")
+        assert await get(address, f"{path}/logs/main/stdout?offset=30") == (200, b"")
+        status, body = await get(address, path)
+        assert (status, json.loads(body)["files"]) == (200, ["logs/main/stdout", "sandbox/deep/file"])
+        status, body = await get(address, f"{path}/logs/main/stdout?offset=-1")
+        assert (status, b"offset: " in body) == (400, True)
+
+
+@pytest.mark.asyncio
+async def test_nothing_outside_is_served(tmp_path: Path) -> None:
+    stdout = write(tmp_path, "logs/main/stdout", b"0")
+    write(tmp_path, "record/claim", b"secret")
+    write(tmp_path, "sandbox/file", b"0")
+    (tmp_path / "secret").write_text("secret")
+    (stdout.parent / "link").symlink_to(tmp_path / "secret")
+    (stdout.parent.parent / "dir").symlink_to(tmp_path)
+    async with serving(tmp_path) as it:
+        for path in (
+            f"/pods/{POD}/1/files/record/claim",
+            f"/pods/{POD}/1/files/logs/../record/claim",
+            f"/pods/{POD}/1/files/logs/%2e%2e/record/claim",
+            f"/pods/{POD}/1/files/logs/..%2frecord/claim",
+            f"/pods/{POD}/1/files/logs/main/link",
+            f"/pods/{POD}/1/files/logs/dir/secret",
+            f"/pods/{POD}/1/files/logs/main",
+            f"/pods/{POD}/1/files/%2fetc/passwd",
+            f"/pods/{POD}/1/files/logs/main/stdout%00",
+            "/pods/../1/files/secret",
+            "/pods/%2e%2e/1/files/secret",
+            f"/pods/{POD}/../1/files/logs/main/stdout",
+            f"/pods/{POD}/0/files/logs/main/stdout",
+        ):
+            status, body = await get(it.server.http_address, path)
+            assert status == 404, path
+            assert b"secret" not in body
+
+
+@pytest.mark.asyncio
+async def test_a_followed_file_is_served_as_it_grows_until_the_run_ends(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        pod = it.plane.fake_gateway.pods[POD] = FakePod()
+        path = f"/pods/{POD}/1/files/logs/main/stdout?follow=1"
+        reader, writer = await connect(it.server.http_address, path)
+        stdout = write(tmp_path, "logs/main/stdout", b"first")
+        begun = await reader.readuntil(b"first\r\n")
+        with stdout.open("ab") as file:
+            file.write(b"second")
+        begun += await reader.readuntil(b"second\r\n")
+        with stdout.open("ab") as file:
+            file.write(b"last")
+        pod.phase = PodPhase.FAILED
+        assert parse(begun + await reader.read()) == (200, b"firstsecondlast")
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.asyncio
+async def test_a_followed_file_ends_with_the_server(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        it.plane.fake_gateway.pods[POD] = FakePod()
+        write(tmp_path, "logs/main/stdout", b"first")
+        reader, writer = await connect(
+            it.server.http_address, f"/pods/{POD}/1/files/logs/main/stdout?follow=1"
+        )
+        begun = await reader.readuntil(b"first\r\n")
+        await it.server.stop(asyncio.Event())
+        assert parse(begun + await reader.read()) == (200, b"first")
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.asyncio
+async def test_without_a_known_token_only_health_answers(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    digest = hashlib.sha256(b"secret").hexdigest()
+    tokens.write_text(f'[tokens.a]\nprincipal = "ann"\nroles = ["reader"]\nsha256 = "{digest}"\n')
+    async with serving(tmp_path, auth={"tokens_file": str(tokens)}) as it:
+        address = it.server.http_address
+        assert (await get(address, "/healthz"))[0] == 200
+        assert (await get(address, "/metrics"))[0] == 401
+        assert (await get(address, "/metrics", "authorization: Bearer wrong"))[0] == 401
+        assert (await get(address, "/metrics", "Authorization: Bearer secret"))[0] == 200

@@ -93,9 +93,16 @@ class Projector:
         self._is_broken = False
 
 
-def replay(reader: JournalReader, hot: HotViews, projector: Projector, *, until: int | None = None) -> None:
+def replay(
+    reader: JournalReader,
+    hot: HotViews,
+    projector: Projector,
+    *,
+    until: int | None = None,
+    page: int = SCAN_PAGE,
+) -> None:
     """Bring hot views, and the tables behind them, from where they are to the journal's head."""
-    while records := reader.page(hot.revision + 1, SCAN_PAGE, until):
+    while records := reader.page(hot.revision + 1, page, until):
         projector.offer(hot.apply(records))
         projector.step()
 

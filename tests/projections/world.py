@@ -84,7 +84,7 @@ class World:
             return self.append(
                 (f"receipt/{self.now}", receipt.ReceiptRecorded(fingerprint="f", topic="", result=b""))
             )
-        if action == 2:
+        if action in (2, 4, 5):
             return self.change_job()
         if action == 3:
             return self.register_host()
@@ -148,14 +148,14 @@ class World:
         stream = self.random.choice(list(self.jobs))
         spec = self.jobs[stream]
         pods = [name for name, it in self.pods.items() if it.owner == stream]
-        match self.random.randrange(7):
+        match self.random.randrange(9):
             case 0:
                 return self.append((stream, receipt.CommandReceived()))
             case 1:
                 return self.append(
                     (stream, job.JobGoalChanged(goal=self.random.choice((Goal.RUNNING, Goal.KILLED))))
                 )
-            case 2:
+            case 2 | 7 | 8:
                 phases = (JobPhase.RUNNING, JobPhase.KILLED, JobPhase.FAILED, JobPhase.KILLING)
                 return self.append((stream, job.JobPhaseChanged(phase=self.random.choice(phases))))
             case 3 if spec.instance_count:

@@ -5,28 +5,26 @@
    that the settings declare are declared, and the work that was left is taken up.
 3. A commit is shown to views, watches and the placer, in that order, before replies are released.
 4. A fenced journal ends the process: `fenced` is set, reads go on meanwhile.
+5. Time, chance, threads and engines come from the ground (protocol/ground.py): a simulation puts the
+   same plane on another one.
 """
 
 import asyncio
-import random
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
-from typing import Self
+from pathlib import Path
+from typing import Protocol, Self
 
 import structlog
 
 from actors import host, job, pod
 from actors.effects.engines.engine import Engine, Report
-from actors.effects.engines.process.engine import ProcessEngine
-from actors.effects.engines.process.measure import capacity_of_this_machine, local_address
-from actors.effects.engines.simulated import SimulatedEngine
 from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
 from actors.host.commands import DeclareHost, WithdrawHost
 from actors.job.commands import JobAccepted
-from actors.kernel.clock import Clock, LoopClock
 from actors.kernel.decider import Rejection
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
@@ -46,7 +44,6 @@ from events.journal import (
     Reader,
     UnreadableJournal,
     UnusableDirectory,
-    Writer,
 )
 from events.pod import PodSpec
 from events.record import Recorded
@@ -54,12 +51,12 @@ from projections.history import History
 from projections.hot import HotViews
 from projections.listing import ColdViews, TableReader
 from projections.lists import Lists
-from projections.reading import ReaderThreads
-from projections.runner import Projector, ProjectorThread
+from projections.runner import Projector
 from projections.tables import Tables
 from projections.watch.hub import Hub
 from projections.watch.selector import Kind
 from projections.watch.watcher import Bounds
+from protocol.ground import Ground, MachineGround, RunningProjector
 from protocol.kernel_gateway import KernelGateway
 from protocol.settings import HostSettings, Settings
 
@@ -88,10 +85,39 @@ def journal_codec() -> Codec:
     )
 
 
-class Plane:
-    """Everything behind the façades. Made by `open`."""
+class Held(Protocol):
+    """What the plane needs of a data directory that is held."""
 
-    def __init__(self, settings: Settings, data: DataDirectory, journal: Journal, tables: Tables) -> None:
+    @property
+    def path(self) -> Path:
+        """The directory."""
+
+    @property
+    def pods(self) -> Path:
+        """Directory of the pods' sandboxes."""
+
+    @property
+    def is_memory(self) -> bool:
+        """True when all of it ends with the process."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Plane:
+    """Everything behind the façades. Made by `open`.
+
+    Args:
+        settings: What is declared.
+        data: The directory, held.
+        journal: Opened in it.
+        tables: Of that journal.
+        ground: What it all stands on.
+    """
+
+    def __init__(
+        self, settings: Settings, data: Held, journal: Journal, tables: Tables, ground: Ground
+    ) -> None:
         self.settings = settings
         self.data = data
         self.fenced = asyncio.Event()
@@ -99,17 +125,15 @@ class Plane:
         self._tables = tables
         self._projector = Projector(tables)
         self._cold = ColdViews(tables)
-        self._hot = HotViews(cold=self._cold)
+        self._ground = ground
+        self._hot = HotViews(cold=self._cold, max_over=ground.sizes.views_over)
         self._point_reader = journal.reader()
         self._engines: dict[str, Engine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_started = False
         self._is_draining = False
         self._down = ExitStack()
-        loop = asyncio.get_running_loop()
-        self._clock: Clock = LoopClock(loop)
-        self._random = random.SystemRandom()
-        self._build(loop)
+        self._build()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -136,7 +160,7 @@ class Plane:
             finally:
                 head_reader.close()
             undo.pop_all()
-            return cls(settings, data, journal, tables)
+            return cls(settings, data, journal, tables, MachineGround())
 
     # ------------------------------------------------------------ what others see
 
@@ -178,11 +202,12 @@ class Plane:
         self._hub = Hub(
             revision=self._hot.revision,
             readers=self._journal_readers,
-            random_id=lambda: self._random.getrandbits(64),
+            random_id=lambda: self._ground.random_bits(64),
             max_watchers=self.settings.limits.watchers,
+            remembered_appends=self._ground.sizes.remembered_appends,
             bounds=Bounds(buffer_bytes=self.settings.limits.watch_buffer_kb * 1024),
         )
-        self._projector_thread.start()
+        self._projecting.start()
         self._writer.start()
         declared = self._declared()
         known = {view.id: view.spec.engine for view in self._hot.hosts()}
@@ -194,20 +219,20 @@ class Plane:
         await self._declare(declared)
         self._is_started = True
 
-    def _build(self, loop: asyncio.AbstractEventLoop) -> None:
-        journal = self._journal
-        new_id = TimeOrderedIds(self._clock.now, self._random.getrandbits)
-        journal_readers = self._journal_readers = ReaderThreads(journal.reader, name="journal-reader")
+    def _build(self) -> None:
+        journal, ground = self._journal, self._ground
+        new_id = TimeOrderedIds(ground.clock.now, ground.random_bits)
+        journal_readers = ground.readers(journal.reader, threads=1, name="journal-reader")
+        self._journal_readers = journal_readers
         self._down.callback(journal_readers.close)
-        table_readers = ReaderThreads(lambda: TableReader(self._tables), threads=2, name="table-reader")
+        table_readers = ground.readers(lambda: TableReader(self._tables), threads=2, name="table-reader")
         self._down.callback(table_readers.close)
-        self._writer = Writer(Committer(journal), loop, self._conclude)
-        self._projector_thread = ProjectorThread(
-            self._projector,
-            journal_reader=journal.reader,
-            on_checkpoint=lambda checkpoint: self._on_loop(loop, lambda: self._lists.advanced(checkpoint)),
+        committer = Committer(
+            journal, max_appends=ground.sizes.waiting_appends, batch_events=ground.sizes.batch_events
         )
-        self._lists = Lists(self._hot, table_readers, _Behind(self._projector, self._projector_thread))
+        self._writer = ground.writer(committer, self._conclude)
+        self._projecting = ground.projector(self._projector, journal.reader, self._projected)
+        self._lists = Lists(self._hot, table_readers, _Behind(self._projector, self._projecting))
 
         async def read_page(stream: str, after: int, limit: int) -> list[Recorded]:
             return await journal_readers.run(lambda reader: reader.stream(stream, after=after, limit=limit))
@@ -218,19 +243,21 @@ class Plane:
             writer=self._writer,
             point_reader=self._point_reader,
             world=Surroundings(
-                clock=self._clock,
+                clock=ground.clock,
                 new_id=new_id,
-                defer=loop.call_soon,
-                later=loop.call_later,
+                defer=ground.defer,
+                later=ground.later,
                 spawn=self._spawn,
                 read_page=read_page,
                 on_fenced=self._fence,
             ),
+            dispatcher=ground.dispatcher(),
             mailbox_bound=self.settings.limits.mailbox,
+            resident_bound=ground.sizes.residents,
         )
         self._kernel.observe(self._show)
-        self._placer = Placer(kernel=self._kernel, later=loop.call_later)
-        self._world = PodWorld(kernel=self._kernel, engines=self._engines, later=loop.call_later)
+        self._placer = Placer(kernel=self._kernel, later=ground.later)
+        self._world = PodWorld(kernel=self._kernel, engines=self._engines, later=ground.later)
         self._gateway = KernelGateway(
             kernel=self._kernel,
             hot=self._hot,
@@ -254,19 +281,26 @@ class Plane:
 
     def _declared(self) -> Mapping[str, HostSpec]:
         if self.settings.hosts:
-            return {each.name: _spec_of(each) for each in self.settings.hosts}
-        capacity = capacity_of_this_machine(self.data.path)
-        return {
-            "local": HostSpec(capacity=capacity, ports=THIS_MACHINE_PORTS, address=local_address()),
-        }
+            return {each.name: self._spec_of(each) for each in self.settings.hosts}
+        capacity, address = self._ground.capacity(self.data.path), self._ground.address()
+        return {"local": HostSpec(capacity=capacity, ports=THIS_MACHINE_PORTS, address=address)}
+
+    def _spec_of(self, declared: HostSettings) -> HostSpec:
+        return HostSpec(
+            capacity=Resources(
+                cpu=declared.cpu, memory_mb=declared.memory_mb, disk_mb=declared.disk_mb, gpu=declared.gpu
+            ),
+            ports=(declared.ports.first, declared.ports.last),
+            labels=tuple(sorted(declared.labels.items())),
+            engine=EngineKind(declared.engine),
+            address=self._ground.address() if declared.engine == "process" else "",
+        )
 
     def _engine(self, name: str, kind: EngineKind) -> Engine:
         def listener(report: Report) -> None:
             self._world.report(report)
 
-        if kind is EngineKind.SIMULATED:
-            return SimulatedEngine(name, listener, self._clock)
-        return ProcessEngine(name, self.data.path, listener)
+        return self._ground.engine(name, kind, self.data.path, listener)
 
     async def _declare(self, declared: Mapping[str, HostSpec]) -> None:
         replies = [
@@ -291,8 +325,11 @@ class Plane:
     def _show(self, outcomes: Sequence[Outcome]) -> None:
         records = [record for outcome in outcomes for record in outcome.records or ()]
         advances = self._hot.apply(records)
-        self._projector_thread.offer(advances)
+        self._projecting.offer(advances)
         self._hub.publish(advances)
+
+    def _projected(self, checkpoint: int) -> None:
+        self._lists.advanced(checkpoint)
 
     def _fence(self, detail: str) -> None:
         structlog.get_logger().critical("journal_fenced", detail=detail)
@@ -302,10 +339,6 @@ class Plane:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _on_loop(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(call)
 
     # ------------------------------------------------------------ end
 
@@ -326,7 +359,7 @@ class Plane:
             self._placer.close()
             self._writer.close()
             await asyncio.sleep(0)  # the loop's turn to hear of the last commits
-            self._projector_thread.stop()
+            self._projecting.stop()
         for task in list(self._tasks):
             task.cancel()
         self._down.close()
@@ -340,9 +373,9 @@ class Plane:
 class _Behind:
     """What lists ask of the projector."""
 
-    def __init__(self, projector: Projector, thread: ProjectorThread) -> None:
+    def __init__(self, projector: Projector, running: RunningProjector) -> None:
         self._projector = projector
-        self._thread = thread
+        self._running = running
 
     @property
     def checkpoint(self) -> int:
@@ -351,16 +384,4 @@ class _Behind:
 
     def hurry(self) -> None:
         """Store what waits now."""
-        self._thread.hurry()
-
-
-def _spec_of(declared: HostSettings) -> HostSpec:
-    return HostSpec(
-        capacity=Resources(
-            cpu=declared.cpu, memory_mb=declared.memory_mb, disk_mb=declared.disk_mb, gpu=declared.gpu
-        ),
-        ports=(declared.ports.first, declared.ports.last),
-        labels=tuple(sorted(declared.labels.items())),
-        engine=EngineKind(declared.engine),
-        address=local_address() if declared.engine == "process" else "",
-    )
+        self._running.hurry()

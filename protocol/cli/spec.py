@@ -155,10 +155,12 @@ def fill_scalar(message: Message, field: FieldDescriptor, node: yaml.Node, place
         raise place.wrong(node, "must be a single value")
     value = plain(node, field)
     try:
-        ParseDict({field.name: [value] if field.is_repeated else value}, message)
+        # Parsing replaces a list, merging adds to it.
+        one = ParseDict({field.name: [value] if field.is_repeated else value}, type(message)())
     except ParseError as error:
         reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
         raise place.wrong(node, f"{reason} (got {str(node.value)[:60]})") from None
+    message.MergeFrom(one)
 
 
 def plain(node: yaml.ScalarNode, field: FieldDescriptor) -> object:

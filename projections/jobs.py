@@ -7,11 +7,12 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never, cast
 
 from immutables import Map
 
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     InstanceRange,

@@ -7,10 +7,11 @@
 5. A deleted pod's last view has the phase `deleted`; a pod created again is a new view.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never, cast
 
+from events.frozen import replace
 from events.goal import Goal
 from events.pod import (
     ContainerSpec,

@@ -16,15 +16,19 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 """Upper bounds of the latencies that are told apart, in seconds."""
 
 KERNEL: Mapping[str, str] = {
+    "revision": "Revision of the last commit that views have seen.",
+    "lists_lag_revisions": "Revisions by which the tables behind lists are behind.",
+    "actors": "Actors in memory.",
+    "views": "Views in memory.",
+    "appends_waiting": "Appends that wait for their commit.",
+    "sends_waiting": "Commands between entities that are not delivered yet.",
+    "timers": "Timers that are armed.",
+    "pods_without_host": "Pods that wait for a host.",
+    "watchers": "Watches that are open.",
     "commits_total": "Commits of the journal.",
     "commit_events_total": "Events in those commits.",
-    "batch_events": "Events in the last commit.",
-    "revision": "Revision of the last commit that views have seen.",
-    "actors_resident": "Actors in memory.",
-    "watchers": "Watches that are open.",
-    "lag": "Revisions by which the tables are behind.",
 }
-"""Names that the kernel is known to tell, and what they mean; it may tell others."""
+"""Names that the kernel may tell, and what they mean; one that is not here is told without a text."""
 
 
 class Calls:

@@ -56,7 +56,7 @@ sla: {preemptible: true}
     [
         ("- a", "1: must be a map with the fields of a job"),
         ("\nname: a: b", "2: is not YAML: "),
-        ("name: a\nnam: b", "2: nam is no field here; there are "),
+        ("name: a\nbogus: b", "2: bogus is no field here; there are "),
         ("name: a\nname: b", "2: name: is given twice"),
         ("name: a\ninstance_count: many", "2: instance_count: "),
         ("instance_count: -1", "1: instance_count: "),

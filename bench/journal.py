@@ -13,7 +13,7 @@ from bench.ratio import Measure, Result, side_by_side
 from events.journal import Append, Committer, Entry, Journal
 from events.pod import PodQueued
 from events.record import Envelope
-from protocol.plane import journal_codec
+from protocol.vocabulary import journal_codec
 
 MEASURE = Measure(name="journal append, batches of 100, to raw sqlite3", at_least=0.7, goal=0.8)
 BATCH = 100
@@ -43,7 +43,9 @@ def measure() -> Result:
                     stream = f"pod/{turn:04}-{batch:04}-{row:04}"
                     event = PodQueued(run=1, reason="no host has room: needs cpu 1")
                     committer.submit(
-                        Append((Entry(stream, 1, event),), Envelope(at=turn, principal="bench"), committer.epoch)
+                        Append(
+                            (Entry(stream, 1, event),), Envelope(at=turn, principal="bench"), committer.epoch
+                        )
                     )
                 committer.commit()
             return BATCH * BATCHES / (time.perf_counter() - begin)

@@ -16,8 +16,11 @@ from projections.hosts import HostView
 from projections.jobs import JobView
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodQuery
+from projections.tail.selector import EventSelector
+from projections.tail.subscription import EventSubscription
 from projections.watch.selector import Selector
 from projections.watch.subscription import Subscription
+from protocol.past import Standing
 
 R = TypeVar("R")
 
@@ -46,6 +49,20 @@ class Call:
     deadline: float | None = None
     """Seconds on the event loop's clock."""
     trace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """Where the journal stands."""
+
+    current: int
+    """Revision of the last commit that views have seen, 0 for none."""
+    compact: int
+    """The lowest revision that is still readable."""
+    at: int
+    """When the current revision was decided: microseconds since the epoch, UTC; 0 for none."""
+    journal: str
+    """Random text that names the journal for ever."""
 
 
 class Gateway(Protocol):
@@ -90,6 +107,30 @@ class Gateway(Protocol):
 
     def cancel_watch(self, id: int) -> bool:  # noqa: A002
         """End a watch by its id, with the reason that it was cancelled; False when there is none."""
+
+    async def at(self, stream: str, revision: int | None = None) -> Standing | None:
+        """Return an entity as it was at a revision, now for None; None when it had no event yet.
+
+        Refused for a kind that has no state, and for a revision that is not readable.
+        """
+
+    async def events(self, stream: str, *, before: int | None, limit: int) -> Sequence[Recorded]:
+        """Return events of an entity with versions below `before`, newest first; None: the newest."""
+
+    async def revision_at(self, time: int) -> int:
+        """Return the last revision that was decided at a time or before, 0 for none.
+
+        The time is in microseconds since the epoch, UTC; "last" is by the order of the journal.
+        """
+
+    def follow(self, selector: EventSelector, start: int) -> EventSubscription:
+        """Follow events from a revision, inclusive; 0 is from now. Refused as watches are."""
+
+    async def horizon(self) -> Horizon:
+        """Return where the journal stands."""
+
+    def topic_of(self, event: object) -> str:
+        """Return the name under which an event stands in the journal."""
 
     @property
     def revision(self) -> int:

@@ -5,14 +5,15 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from actors.kernel.decider import Code, Rejection
 from actors.kernel.idempotency import receipt_stream
 from actors.kernel.kernel import Kernel
 from actors.kernel.request import Keyed, Request
-from events.record import Recorded
+from events.record import Recorded, entity_of
 from projections.cursor import BadCursor
 from projections.history import History, Moment
 from projections.hosts import HostView
@@ -21,10 +22,14 @@ from projections.jobs import JobView
 from projections.lists import MAX_WAIT_S, Lagging, Lists
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodQuery
+from projections.tail.hub import Tails, TooManyTails
+from projections.tail.selector import EventSelector
+from projections.tail.subscription import EventSubscription
 from projections.watch.hub import BadStart, Compacted, Hub, TooManyWatchers
 from projections.watch.selector import Selector
 from projections.watch.subscription import Subscription
-from protocol.gateway import Call, Refused
+from protocol.gateway import Call, Horizon, Refused
+from protocol.past import Past, Standing
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -41,6 +46,10 @@ class KernelGateway:
         lists: Lists,
         history: History,
         hub: Callable[[], Hub],
+        tails: Callable[[], Tails],
+        past: Past,
+        journal: str,
+        topic_of: Callable[[type], str],
         new_id: Callable[[], str],
         is_open: Callable[[], bool],
     ) -> None:
@@ -49,6 +58,10 @@ class KernelGateway:
         self._lists = lists
         self._history = history
         self._hub = hub
+        self._tails = tails
+        self._past = past
+        self._journal = journal
+        self._topic_of = topic_of
         self._is_open = is_open
         self.new_id = new_id
 
@@ -138,28 +151,63 @@ class KernelGateway:
 
     def watch(self, selector: Selector, start: int) -> Subscription:
         """Watch from a revision, inclusive; 0 is from now."""
-        try:
+        with _refusing():
             return self._hub().open(selector, start)
-        except BadStart as error:
-            raise Refused(Rejection(Code.INVALID, str(error), field="start_revision")) from None
-        except Compacted as error:
-            raise Refused(
-                Rejection(
-                    Code.OUT_OF_RANGE,
-                    str(error),
-                    field="start_revision",
-                    details=(
-                        ("compact_revision", str(error.compact)),
-                        ("current_revision", str(error.current)),
-                    ),
-                )
-            ) from None
-        except TooManyWatchers as error:
-            raise Refused(Rejection(Code.EXHAUSTED, str(error))) from None
 
     def cancel_watch(self, id: int) -> bool:  # noqa: A002
         """End a watch by its id; False when there is none."""
         return self._hub().cancel(id)
+
+    async def at(self, stream: str, revision: int | None = None) -> Standing | None:
+        """Return an entity as it was at a revision, now for None; None when it had no event yet."""
+        if entity_of(stream) not in self._past.kinds:
+            kinds = ", ".join(self._past.kinds)
+            raise Refused(
+                Rejection(Code.INVALID, f"entity: must be of a kind with a state: {kinds}", "entity")
+            )
+        current, compact = self.revision, self._tails().compact_revision
+        if revision is not None and not (revision <= current and (not revision or revision >= compact)):
+            reason = f"revision: must be one from {compact} to {current}, which is the current one"
+            details = (("compact_revision", str(compact)), ("current_revision", str(current)))
+            raise Refused(Rejection(Code.OUT_OF_RANGE, reason, "revision", details))
+        return await self._past.at(stream, current if revision is None else revision)
+
+    async def events(self, stream: str, *, before: int | None, limit: int) -> Sequence[Recorded]:
+        """Return events of an entity with versions below `before`, newest first; None: the newest."""
+        return await self._past.events(stream, before=before, limit=limit)
+
+    async def revision_at(self, time: int) -> int:
+        """Return the last revision that was decided at a time or before, 0 for none."""
+        return await self._past.revision_at(time, self.revision)
+
+    def follow(self, selector: EventSelector, start: int) -> EventSubscription:
+        """Follow events from a revision, inclusive; 0 is from now."""
+        with _refusing():
+            return self._tails().open(selector, start)
+
+    async def horizon(self) -> Horizon:
+        """Return where the journal stands."""
+        current = self.revision
+        at = await self._past.time_of(current)
+        return Horizon(current=current, compact=self._tails().compact_revision, at=at, journal=self._journal)
+
+    def topic_of(self, event: object) -> str:
+        """Return the name under which an event stands in the journal."""
+        return self._topic_of(type(event))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Say as a refusal why a watch cannot begin."""
+    try:
+        yield
+    except BadStart as error:
+        raise Refused(Rejection(Code.INVALID, str(error), field="start_revision")) from None
+    except Compacted as error:
+        details = (("compact_revision", str(error.compact)), ("current_revision", str(error.current)))
+        raise Refused(Rejection(Code.OUT_OF_RANGE, str(error), "start_revision", details)) from None
+    except (TooManyWatchers, TooManyTails) as error:
+        raise Refused(Rejection(Code.EXHAUSTED, str(error))) from None
 
 
 async def _typed(moments: AsyncIterator[Moment], kind: type[V]) -> AsyncIterator[tuple[Recorded, V]]:

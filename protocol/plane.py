@@ -19,21 +19,14 @@ from typing import Protocol, Self
 
 import structlog
 
-from actors import host, job, pod
 from actors.effects.engines.engine import Engine, Report
 from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
 from actors.host.commands import DeclareHost, WithdrawHost
-from actors.job.commands import JobAccepted
 from actors.kernel.decider import Rejection
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
-from events import host as host_events
-from events import job as job_events
-from events import pod as pod_events
-from events import receipt as receipt_events
 from events.capacity import Resources
-from events.codec import Codec
 from events.host import EngineKind, HostPhase, HostSpec
 from events.journal import (
     Committer,
@@ -45,7 +38,6 @@ from events.journal import (
     UnreadableJournal,
     UnusableDirectory,
 )
-from events.pod import PodSpec
 from events.record import Recorded
 from projections.history import History
 from projections.hot import HotViews
@@ -53,36 +45,23 @@ from projections.listing import ColdViews, TableReader
 from projections.lists import Lists
 from projections.runner import Projector
 from projections.tables import Tables
+from projections.tail.hub import Tails
 from projections.watch.hub import Hub
 from projections.watch.selector import Kind
 from projections.watch.watcher import Bounds
 from protocol.ground import Ground, MachineGround, RunningProjector
 from protocol.kernel_gateway import KernelGateway
+from protocol.past import Past
 from protocol.settings import HostSettings, Settings
+from protocol.vocabulary import ENTITIES, journal_codec
 
 SCAN_PAGE = 2_000
 """Records that the views are shown at once while the journal is read at start."""
-RESULTS: Mapping[str, type] = {"result.job_accepted:1": JobAccepted}
-"""Answers that receipts keep."""
 THIS_MACHINE_PORTS = (31000, 31999)
 
 
 class Unusable(Exception):  # noqa: N818 - said of what was found
     """The data directory or the journal cannot be used; the text is one line."""
-
-
-def journal_codec() -> Codec:
-    """Return the codec of everything that the journal holds."""
-    return Codec(
-        (
-            job_events.TOPICS,
-            pod_events.TOPICS,
-            host_events.TOPICS,
-            receipt_events.TOPICS,
-            RESULTS,
-        ),
-        interned=(PodSpec,),
-    )
 
 
 class Held(Protocol):
@@ -190,7 +169,7 @@ class Plane:
             "sends_waiting": self._kernel.post.waiting,
             "timers": len(self._kernel.timers),
             "pods_without_host": self._placer.waiting,
-            "watchers": sum(self._hub.watchers(kind) for kind in Kind),
+            "watchers": sum(self._hub.watchers(kind) for kind in Kind) + len(self._tails),
         }
 
     # ------------------------------------------------------------ start
@@ -206,6 +185,12 @@ class Plane:
             max_watchers=self.settings.limits.watchers,
             remembered_appends=self._ground.sizes.remembered_appends,
             bounds=Bounds(buffer_bytes=self.settings.limits.watch_buffer_kb * 1024),
+        )
+        self._tails = Tails(
+            revision=self._hot.revision,
+            readers=self._journal_readers,
+            max_tails=self.settings.limits.watchers,
+            remembered_appends=self._ground.sizes.remembered_appends,
         )
         self._projecting.start()
         self._writer.start()
@@ -238,7 +223,7 @@ class Plane:
             return await journal_readers.run(lambda reader: reader.stream(stream, after=after, limit=limit))
 
         self._kernel = Kernel(
-            entities=(job.ENTITY, pod.ENTITY, host.ENTITY),
+            entities=ENTITIES,
             codec=journal.codec,
             writer=self._writer,
             point_reader=self._point_reader,
@@ -264,6 +249,10 @@ class Plane:
             lists=self._lists,
             history=History(journal_readers),
             hub=lambda: self._hub,
+            tails=lambda: self._tails,
+            past=Past(journal_readers, ENTITIES),
+            journal=journal.identity,
+            topic_of=journal.codec.topic_of,
             new_id=new_id,
             is_open=lambda: self.is_serving,
         )
@@ -327,6 +316,7 @@ class Plane:
         advances = self._hot.apply(records)
         self._projecting.offer(advances)
         self._hub.publish(advances)
+        self._tails.publish(records)
 
     def _projected(self, checkpoint: int) -> None:
         self._lists.advanced(checkpoint)
@@ -347,6 +337,7 @@ class Plane:
         self._is_draining = True
         if self._is_started:
             self._hub.shutdown()
+            self._tails.shutdown()
 
     async def close(self) -> None:
         """Let go of engines, threads, journal and directory; pods go on running."""

@@ -93,6 +93,13 @@ class Codec:
         """Return whether instances of the class can be encoded."""
         return kind in self._encoders
 
+    def topic_of(self, kind: type) -> str:
+        """Return the topic under which instances of a class are stored. Raises Unencodable."""
+        try:
+            return self._encoders[kind][0]
+        except KeyError:
+            raise Unencodable(f"class {kind.__qualname__} has no topic") from None
+
     def _upcast(self, topic: str, body: object) -> tuple[str, object]:
         if topic not in self._old:
             raise UnknownTopic(topic)

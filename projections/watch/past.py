@@ -62,7 +62,7 @@ class Past:
             until: A revision at which an append ends, to read up to.
         """
         if not self._is_placed:
-            self._position = _beginning(reader, self._position)
+            self._position = beginning(reader, self._position)
             self._is_placed = True
         records = reader.page(self._position, self._page, until)
         messages: list[Message] = []
@@ -113,7 +113,7 @@ class Past:
         return view
 
 
-def _beginning(reader: JournalReader, start: int) -> int:
+def beginning(reader: JournalReader, start: int) -> int:
     """Return a revision at which the append begins that `start` is in, or that follows `start`."""
     high, span = start - 1, LOOKED_BACK
     while high >= 1:

@@ -45,7 +45,7 @@ class Root:
 
 
 ROOTS = (
-    Root("", ("peloton", "mesos", "backend")),
+    Root("", ("peloton", "mesos", "backend", "polyplane")),
     Root("ray", (".",)),
     Root("fn", (".",)),
     Root("rigetti", (".",)),

@@ -19,6 +19,7 @@ from projections.view import View
 from projections.watch.selector import Selector
 from projections.watch.subscription import Encoder, EndOfWatch, Message, WatchEnded
 from protocol.gateway import Call, Refused
+from tests.protocol.no_past import NoPast
 
 R = TypeVar("R")
 
@@ -61,7 +62,7 @@ class FakeSubscription:
         self.closed.set()
 
 
-class FakeGateway:
+class FakeGateway(NoPast):
     """The door to nothing."""
 
     def __init__(self) -> None:

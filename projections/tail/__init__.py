@@ -1,0 +1,1 @@
+"""Following events as they are appended, from any revision."""

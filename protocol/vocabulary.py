@@ -1,0 +1,38 @@
+"""Everything that stands in the journal: which entities have actors, and the codec of their events.
+
+1. Who serves a journal and who only reads it know the same: both ask here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from actors import host, job, pod
+from actors.job.commands import JobAccepted
+from actors.kernel.decider import Entity
+from events import host as host_events
+from events import job as job_events
+from events import pod as pod_events
+from events import receipt as receipt_events
+from events.codec import Codec
+from events.pod import PodSpec
+
+ENTITIES: tuple[Entity[Any], ...] = (job.ENTITY, pod.ENTITY, host.ENTITY)
+"""Everything that has an actor."""
+
+RESULTS: Mapping[str, type] = MappingProxyType({"result.job_accepted:1": JobAccepted})
+"""Answers that receipts keep."""
+
+
+def journal_codec() -> Codec:
+    """Return the codec of everything that the journal holds."""
+    return Codec(
+        (
+            job_events.TOPICS,
+            pod_events.TOPICS,
+            host_events.TOPICS,
+            receipt_events.TOPICS,
+            RESULTS,
+        ),
+        interned=(PodSpec,),
+    )

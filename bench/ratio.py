@@ -66,5 +66,6 @@ def side_by_side(
             mine = ours()
             theirs = peer()
         ratios.append(mine / theirs)
-        print(f"  {measure.name}: round {turn + 1}: {mine:.6g} / {theirs:.6g} = {ratios[-1]:.3f}", file=sys.stderr)
+        told = f"{mine:.6g} / {theirs:.6g} = {ratios[-1]:.3f}"
+        print(f"  {measure.name}: round {turn + 1}: {told}", file=sys.stderr)
     return Result(measure, statistics.median(ratios), min(ratios), max(ratios))

@@ -47,7 +47,7 @@ def echo(size: int) -> Iterator[str]:
 @contextmanager
 def _running(command: Sequence[str | Path]) -> Iterator[subprocess.Popen[str]]:
     pinned = [shutil.which("taskset") or "taskset", "-c", str(CORE), *map(str, command)]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own servers
         pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:

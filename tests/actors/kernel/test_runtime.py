@@ -25,7 +25,7 @@ def world() -> World:
 
 
 def test_the_hooks_are_where_they_were(world: World) -> None:
-    """Fails when a release of pykka moves what its implementors of runtimes are offered."""
+    """Fails when a release of pykka moves what it offers to makers of runtimes."""
     assert pykka.Actor.__abstractmethods__ == {"_create_actor_inbox", "_create_future", "_start_actor_loop"}
     assert isinstance(inspect.getattr_static(pykka.Actor, "_create_actor_inbox"), staticmethod)
     assert isinstance(inspect.getattr_static(pykka.Actor, "_create_future"), staticmethod)

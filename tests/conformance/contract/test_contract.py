@@ -44,9 +44,13 @@ async def reflected_files(address: str) -> list[FileDescriptorProto]:
     ]
     request = reflection_pb2.ServerReflectionRequest
     async with grpc.aio.insecure_channel(address) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        ask = channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=request.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
         files: dict[str, FileDescriptorProto] = {}
-        async for reply in stub.ServerReflectionInfo(request(file_containing_symbol=name) for name in names):
+        async for reply in ask(request(file_containing_symbol=name) for name in names):
             for file in reply.file_descriptor_response.file_descriptor_proto:
                 declared = FileDescriptorProto.FromString(file)
                 files[declared.name] = declared

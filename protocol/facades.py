@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from protocol import peloton
+from protocol import inspect, peloton
 from protocol.addresses import SocketAddress
 from protocol.calls import Calls
 from protocol.sandbox import SandboxDirectory
@@ -25,6 +25,7 @@ def make_facades(
     """Make the servicers of all façades."""
     gateway = plane.gateway
     return {
+        **inspect.servicers(gateway),
         **peloton.servicers(
             gateway,
             Calls(peloton.ORIGIN, new_id=gateway.new_id),

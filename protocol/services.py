@@ -32,7 +32,8 @@ def mount_services(
     is_serving: Callable[[], bool],
 ) -> Health:
     """Mount everything, and answer the health service, which has to be told of changes."""
-    names = [it.full_name for it in (*SERVICES, HEALTH, REFLECTION, CHANNELZ)]
+    ours = [service for service in facades if service not in SERVICES]
+    names = [it.full_name for it in (*SERVICES, *ours, HEALTH, REFLECTION, CHANNELZ)]
     health = Health(names, is_serving)
     beside = {HEALTH: health, REFLECTION: ReflectionServicer(names), CHANNELZ: ChannelzServicer()}
     mount(server, {**facades, **beside})

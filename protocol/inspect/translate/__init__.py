@@ -1,0 +1,1 @@
+"""Pure functions between this API's messages and what the gateway speaks of."""

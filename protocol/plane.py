@@ -24,9 +24,11 @@ from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
 from actors.host.commands import DeclareHost, WithdrawHost
 from actors.kernel.decider import Rejection
+from actors.kernel.entity import OutOfOrder
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
 from events.capacity import Resources
+from events.codec import Undecodable, UnknownTopic
 from events.host import EngineKind, HostPhase, HostSpec
 from events.journal import (
     Committer,
@@ -44,6 +46,7 @@ from projections.hot import HotViews
 from projections.listing import ColdViews, TableReader
 from projections.lists import Lists
 from projections.runner import Projector
+from projections.stamp import OutOfPlace
 from projections.tables import Tables
 from projections.tail.hub import Tails
 from projections.watch.hub import Hub
@@ -58,6 +61,9 @@ from protocol.vocabulary import ENTITIES, journal_codec
 SCAN_PAGE = 2_000
 """Records that the views are shown at once while the journal is read at start."""
 THIS_MACHINE_PORTS = (31000, 31999)
+
+DAMAGE = (UnknownTopic, Undecodable, OutOfOrder, OutOfPlace, sqlite3.DatabaseError)
+"""How a journal that could be opened turns out not to be whole, or not to be ours."""
 
 
 class Unusable(Exception):  # noqa: N818 - said of what was found
@@ -177,7 +183,10 @@ class Plane:
     async def start(self) -> None:
         """Fill memory, start engines, declare hosts, take up what was left."""
         self._journal.sweep()
-        resume = self._kernel.recover(self._replayed(), self._placer.recall)
+        try:
+            resume = self._kernel.recover(self._replayed(), self._placer.recall)
+        except DAMAGE as error:
+            raise Unusable(f"journal {self.data.journal} cannot be read: {error}") from error
         self._hub = Hub(
             revision=self._hot.revision,
             readers=self._journal_readers,

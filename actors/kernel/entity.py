@@ -31,6 +31,13 @@ ALREADY_ANSWERED = Accepted(None, 0)
 TAKEN = Decision(events=(CommandReceived(),))
 
 
+class OutOfOrder(LookupError):  # noqa: N818 - said of what was found
+    """An event does not follow the one before it: the journal has lost some, or a reader has."""
+
+    def __init__(self, stream: str, version: int, before: int) -> None:
+        super().__init__(f"version {version} of {stream} stands after {before}")
+
+
 class Part(NamedTuple):
     """What one actor contributes to an append."""
 
@@ -206,7 +213,7 @@ class EntityActor(pykka.Actor):
         """
         for _, stream, version, event, envelope, _ in records:
             if version != self.version + 1:
-                raise LookupError(f"version {version} of {stream} stands after {self.version}")
+                raise OutOfOrder(stream, version, self.version)
             self.version = self.committed = version
             if type(event) is not CommandReceived:
                 self.state = self.entity.evolve(self.state, stream, event)

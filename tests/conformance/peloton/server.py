@@ -58,7 +58,11 @@ class Server:
         """Start it where it cannot: its exit code, its stdout, and what it adds to stderr."""
         before = len(self.said())
         process = self.launch(*flags)
-        stdout, _ = process.communicate(timeout=WAIT_S)
+        try:
+            stdout, _ = process.communicate(timeout=WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         self._process = None
         return process.returncode, stdout, self.said()[before:]
 

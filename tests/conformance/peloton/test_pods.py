@@ -1,7 +1,5 @@
 """Single pods: stopped, started, restarted; their runs, their events, what they are called."""
 
-import uuid
-
 import pytest
 
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
@@ -11,7 +9,7 @@ from tests.conformance.peloton.client import Client, Code, Made, pod_id, pod_nam
 from tests.protocol.peloton.messages import container, job, label, pod
 
 KILLED, RUNNING = pod_pb2.POD_STATE_KILLED, pod_pb2.POD_STATE_RUNNING
-NOBODY = str(uuid.uuid4())
+NOBODY = "2f0b6d1e-83c4-4e5a-9f27-5b8d1c0a7e64"
 BAD_NAMES = ["", "x", NOBODY, f"{NOBODY}-", f"{NOBODY}-x", f"{NOBODY}--1", f"{NOBODY}-4294967296", "a-1"]
 
 

@@ -1,7 +1,8 @@
 """Where log lines go: stderr, for people when it is a terminal, else one JSON object a line.
 
 1. Nothing is ever logged to stdout: that belongs to the one line that says where we listen.
-2. What libraries say through `logging` from warning upwards comes out in the same form.
+2. A client that went away before its answer is no error of ours: gRPC's trace of it is left out.
+3. What libraries say through `logging` from warning upwards comes out in the same form.
 """
 
 import logging
@@ -37,6 +38,12 @@ def configure() -> None:
             ],
         )
     )
+    foreign.addFilter(is_news)
     root = logging.getLogger()
     root.handlers[:] = [foreign]
     root.setLevel(logging.WARNING)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line of a library says more than that a client went away."""
+    return not (record.name.startswith("grpc") and "ExecuteBatchError" in record.getMessage())

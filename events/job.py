@@ -6,6 +6,8 @@
    workflow, from configuration 0.
 3. What a job knows of its pods is what they reported; the last report of a pod counts.
 4. Instance ranges are inclusive at both ends.
+5. What a workflow changes is worked out when it begins to roll, not when it is asked for; only a
+   job's first workflow says so at once.
 """
 
 from collections.abc import Mapping
@@ -126,6 +128,21 @@ class WorkflowStarted:
     removed: tuple[InstanceRange, ...] = ()
     opaque: str = ""
     """Text of the client, returned as given."""
+    spec: JobSpec | None = None
+    """What the job is from now on; None when the workflow does not change it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowPlanned:
+    """What the workflow changes is worked out, and an initialized one rolls forward.
+
+    Pods of the job that are in none of the ranges have the new configuration at once, without a new
+    run. A second plan is that of the way back, and counts from nothing.
+    """
+
+    added: tuple[InstanceRange, ...] = ()
+    updated: tuple[InstanceRange, ...] = ()
+    removed: tuple[InstanceRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +150,13 @@ class WorkflowAdvanced:
     """These instances are now in flight; an initialized workflow rolls forward.
 
     Those that it adds have their pods opened in the same append: run 1, initialized, or killed when
-    the job's goal is not to run.
+    the job's goal is not to run. Those that were deleted before are told to be there again, those
+    that are updated to move, those beyond the job's number of instances to be gone.
     """
 
     instances: InstanceRange
+    more: tuple[InstanceRange, ...] = ()
+    """Further ones, taken with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +175,26 @@ class WorkflowPhaseChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowTouched:
+    """A client paused, resumed, aborted or repeated the workflow, perhaps in vain: its counter moves."""
+
+    opaque: str | None = None
+    """The client's new text, None to keep the one that there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowTurnedBack:
+    """Too many instances failed: the workflow now rolls backward, to what the job was before.
+
+    The configuration that failed becomes the one it comes from.
+    """
+
+    config: int
+    """A new number for the old spec."""
+    spec: JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPodReported:
     """A pod of the job told how it is; earlier reports of this instance no longer count."""
 
@@ -165,6 +205,8 @@ class JobPodReported:
     goal: Goal
     config: int
     failure_count: int
+    desired_config: int = 0
+    """Of the next run; 0 when it is that of the current one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +215,7 @@ class JobGoalChanged:
 
     goal: Goal
     is_counted: bool = True
-    """False when the counter stays: a pod was started, so the job's goal is to run."""
+    """False when the counter stays: a pod or a workflow starts pods, so the job's goal is to run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +240,12 @@ class JobDeleted:
 JobEvent = (
     JobCreated
     | WorkflowStarted
+    | WorkflowPlanned
     | WorkflowAdvanced
     | WorkflowInstanceEnded
     | WorkflowPhaseChanged
+    | WorkflowTouched
+    | WorkflowTurnedBack
     | JobPodReported
     | JobGoalChanged
     | JobPodStartRequested
@@ -212,9 +257,12 @@ TOPICS: Mapping[str, type[JobEvent]] = MappingProxyType(
     {
         "job.created:1": JobCreated,
         "job.workflow_started:1": WorkflowStarted,
+        "job.workflow_planned:1": WorkflowPlanned,
         "job.workflow_advanced:1": WorkflowAdvanced,
         "job.workflow_instance_ended:1": WorkflowInstanceEnded,
         "job.workflow_phase_changed:1": WorkflowPhaseChanged,
+        "job.workflow_touched:1": WorkflowTouched,
+        "job.workflow_turned_back:1": WorkflowTurnedBack,
         "job.pod_reported:1": JobPodReported,
         "job.goal_changed:1": JobGoalChanged,
         "job.pod_start_requested:1": JobPodStartRequested,

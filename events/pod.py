@@ -123,6 +123,10 @@ class PodSpec:
     revocable: bool = False
     survives_server: bool = True
     """False: its processes end with the server (a session pod)."""
+    inherited: tuple[tuple[str, str], ...] = ()
+    """Those among labels and environment that its owner gave it: other ones make no other pod."""
+    beyond: str = ""
+    """Stands for all that its owner says beyond these words: another text makes another pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +290,13 @@ class PodDeleted:
     run: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRunForgotten:
+    """What happened in a run so far is no longer told to anybody."""
+
+    run: int
+
+
 PodEvent = (
     PodCreated
     | PodQueued
@@ -302,6 +313,7 @@ PodEvent = (
     | PodRunStarted
     | PodReconfigured
     | PodDeleted
+    | PodRunForgotten
 )
 
 TOPICS: Mapping[str, type[PodEvent]] = MappingProxyType(
@@ -321,6 +333,7 @@ TOPICS: Mapping[str, type[PodEvent]] = MappingProxyType(
         "pod.run_started:1": PodRunStarted,
         "pod.reconfigured:1": PodReconfigured,
         "pod.deleted:1": PodDeleted,
+        "pod.run_forgotten:1": PodRunForgotten,
     }
 )
 """The name under which each class is stored."""

@@ -3,10 +3,10 @@
 1. A view is frozen; a fold answers a new one. Views are shared between readers.
 2. One view is the fold of one stream: counts are of what the pods reported to the job.
 3. Times are microseconds since the epoch, UTC; 0 means not yet.
-4. A pod that reported to be deleted is forgotten; one created again reports again.
+4. Workflows are folded in `workflows.py`.
+5. A pod that reported to be deleted is forgotten; one created again reports again.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never, cast
 
@@ -15,7 +15,6 @@ from immutables import Map
 from events.frozen import replace
 from events.goal import Goal
 from events.job import (
-    InstanceRange,
     JobCreated,
     JobDeleted,
     JobEvent,
@@ -27,72 +26,46 @@ from events.job import (
     JobSpec,
     WorkflowAdvanced,
     WorkflowInstanceEnded,
-    WorkflowKind,
-    WorkflowOptions,
-    WorkflowPhase,
     WorkflowPhaseChanged,
+    WorkflowPlanned,
     WorkflowStarted,
+    WorkflowTouched,
+    WorkflowTurnedBack,
 )
 from events.pod import PodPhase
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
 from projections.stamp import OutOfPlace, stamp
+from projections.workflows import (
+    KEPT_WORKFLOWS,
+    WorkflowChange,
+    WorkflowMove,
+    WorkflowView,
+    moved,
+    numbers,
+    started,
+)
+
+__all__ = [
+    "ENDED",
+    "KEPT_WORKFLOWS",
+    "JobView",
+    "PodReport",
+    "WorkflowChange",
+    "WorkflowView",
+    "fold",
+]
 
 ENDED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.DELETED})
 """Phases in which no pod of the job is at work."""
 
-KEPT_WORKFLOWS = 10
-"""Workflows of each kind that a view keeps, the current one included."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowChange:
-    """The workflow, or one instance in it, came to stand somewhere."""
-
-    at: int
-    phase: WorkflowPhase
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowView:
-    """One workflow of a job."""
-
-    ordinal: int
-    """From 1, in order of creation."""
-    kind: WorkflowKind
-    phase: WorkflowPhase
-    previous_phase: WorkflowPhase | None
-    """The phase to which a paused workflow returns."""
-    config: int
-    previous_config: int
-    options: WorkflowOptions
-    added: tuple[InstanceRange, ...]
-    updated: tuple[InstanceRange, ...]
-    removed: tuple[InstanceRange, ...]
-    opaque: str
-    total: int
-    """Instances it is about."""
-    completed: int = 0
-    failed: int = 0
-    in_flight: Map[int, bool] = Map()  # noqa: RUF009 - a persistent map cannot be changed
-    """Instances taken and not ended, by number."""
-    changes: tuple[WorkflowChange, ...] = ()
-    """Oldest first."""
-    created_at: int = 0
-    updated_at: int = 0
-    ended_at: int = 0
-
-    @property
-    def remaining(self) -> int:
-        """Instances that have neither completed nor failed."""
-        return self.total - self.completed - self.failed
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodReport:
-    """What a pod last reported."""
+    """What a pod last reported, or how it was made."""
 
     run: int
+    """0 when it has reported nothing yet."""
     phase: PodPhase
     config: int
 
@@ -110,7 +83,7 @@ class JobView:
     goal: Goal
     phase: JobPhase
     reports: Map[int, PodReport]
-    """By instance; an instance without a report has just been created."""
+    """By instance: all pods that there are."""
     counts: Map[tuple[int, PodPhase], int]
     """Pods by configuration and phase, none of them 0."""
     workflows: tuple[WorkflowView, ...]
@@ -125,6 +98,12 @@ class JobView:
     """Revision of the last of them."""
     changed_at: int = 0
     changed_by: str = ""
+
+    @property
+    def configs(self) -> frozenset[int]:
+        """Numbers of the configurations that are kept: those that the kept workflows brought."""
+        kept = frozenset(config for workflow in self.workflows for config in workflow.configs)
+        return kept | {self.config}
 
     @property
     def version(self) -> str:
@@ -147,19 +126,27 @@ def fold(view: JobView | None, recorded: Recorded) -> JobView | None:
             reports, counts = _reported(view, event)
             return replace(view, reports=reports, counts=counts, **seen)
         case WorkflowStarted():
-            workflow = _started(event, ordinal=_next_ordinal(view), at=at)
             return replace(
                 view,
+                spec=event.spec or view.spec,
                 config=max(view.config, event.config),
-                workflow_version=max(view.workflow_version, workflow.ordinal),
-                workflows=_kept((*view.workflows, workflow)),
+                workflow_version=view.workflow_version + int(bool(view.workflows)),
+                workflows=started(view.workflows, event, at),
                 **seen,
             )
-        case WorkflowAdvanced() | WorkflowInstanceEnded() | WorkflowPhaseChanged():
-            if not view.workflows:
-                raise OutOfPlace(recorded)
-            *before, current = view.workflows
-            return replace(view, workflows=(*before, _moved(current, event, at)), **seen)
+        case WorkflowPlanned() | WorkflowInstanceEnded() | WorkflowPhaseChanged():
+            return replace(view, workflows=_moved(view, event, recorded), **seen)
+        case WorkflowAdvanced():
+            reports, counts = _made(view, event)
+            return replace(
+                view, workflows=_moved(view, event, recorded), reports=reports, counts=counts, **seen
+            )
+        case WorkflowTouched():
+            workflows, touched = _moved(view, event, recorded), view.workflow_version + 1
+            return replace(view, workflows=workflows, workflow_version=touched, **seen)
+        case WorkflowTurnedBack():
+            workflows = _moved(view, event, recorded)
+            return replace(view, workflows=workflows, spec=event.spec, config=event.config, **seen)
         case JobGoalChanged():
             counted = view.goal_version + int(event.is_counted)
             return replace(view, goal=event.goal, goal_version=counted, **seen)
@@ -191,6 +178,29 @@ def _created(event: JobCreated, recorded: Recorded) -> JobView:
     )
 
 
+def _moved(view: JobView, event: WorkflowMove, recorded: Recorded) -> tuple[WorkflowView, ...]:
+    """Return the workflows with what happened to the last of them."""
+    if not view.workflows:
+        raise OutOfPlace(recorded)
+    *before, current = view.workflows
+    return (*before, moved(current, event, recorded.envelope.at))
+
+
+def _made(
+    view: JobView, event: WorkflowAdvanced
+) -> tuple[Map[int, PodReport], Map[tuple[int, PodPhase], int]]:
+    """Return reports and counts with the pods that are made for the instances taken."""
+    phase = PodPhase.INITIALIZED if view.goal is Goal.RUNNING else PodPhase.KILLED
+    report = PodReport(run=0, phase=phase, config=view.config)
+    instances = numbers((event.instances, *event.more))
+    fresh = [each for each in instances if each not in view.reports and each < view.spec.instance_count]
+    if not fresh:
+        return view.reports, view.counts
+    place = (view.config, phase)
+    counts = view.counts.set(place, view.counts.get(place, 0) + len(fresh))
+    return view.reports.update(dict.fromkeys(fresh, report)), counts
+
+
 def _reported(
     view: JobView, event: JobPodReported
 ) -> tuple[Map[int, PodReport], Map[tuple[int, PodPhase], int]]:
@@ -206,86 +216,3 @@ def _reported(
     report = PodReport(run=event.run, phase=event.phase, config=event.config)
     place = (event.config, event.phase)
     return view.reports.set(event.instance, report), counts.set(place, counts.get(place, 0) + 1)
-
-
-# ---------------------------------------------------------------- workflows
-
-
-def _next_ordinal(view: JobView) -> int:
-    return view.workflows[-1].ordinal + 1 if view.workflows else 1
-
-
-def _started(event: WorkflowStarted, *, ordinal: int, at: int) -> WorkflowView:
-    phase = WorkflowPhase.PAUSED if event.options.start_paused else WorkflowPhase.INITIALIZED
-    return WorkflowView(
-        ordinal=ordinal,
-        kind=event.kind,
-        phase=phase,
-        previous_phase=WorkflowPhase.INITIALIZED if event.options.start_paused else None,
-        config=event.config,
-        previous_config=event.previous_config,
-        options=event.options,
-        added=event.added,
-        updated=event.updated,
-        removed=event.removed,
-        opaque=event.opaque,
-        total=_size((*event.added, *event.updated, *event.removed)),
-        changes=(WorkflowChange(at=at, phase=phase),),
-        created_at=at,
-        updated_at=at,
-    )
-
-
-def _size(ranges: Sequence[InstanceRange]) -> int:
-    return sum(last - first + 1 for first, last in ranges)
-
-
-def _kept(workflows: tuple[WorkflowView, ...]) -> tuple[WorkflowView, ...]:
-    """Return the newest workflows of each kind, oldest first."""
-    if len(workflows) <= KEPT_WORKFLOWS:
-        return workflows
-    ordinals = {
-        workflow.ordinal
-        for kind in WorkflowKind
-        for workflow in [one for one in workflows if one.kind is kind][-KEPT_WORKFLOWS:]
-    }
-    return tuple(workflow for workflow in workflows if workflow.ordinal in ordinals)
-
-
-def _moved(
-    workflow: WorkflowView,
-    event: WorkflowAdvanced | WorkflowInstanceEnded | WorkflowPhaseChanged,
-    at: int,
-) -> WorkflowView:
-    match event:
-        case WorkflowAdvanced():
-            first, last = event.instances
-            taken = workflow.in_flight.update(dict.fromkeys(range(first, last + 1), True))
-            moved = replace(workflow, in_flight=taken, updated_at=at)
-            if workflow.phase is WorkflowPhase.INITIALIZED:
-                return _in_phase(moved, WorkflowPhase.ROLLING_FORWARD, at)
-            return moved
-        case WorkflowInstanceEnded():
-            flying = workflow.in_flight
-            return replace(
-                workflow,
-                in_flight=flying.delete(event.instance) if event.instance in flying else flying,
-                completed=workflow.completed + int(not event.has_failed),
-                failed=workflow.failed + int(event.has_failed),
-                updated_at=at,
-            )
-        case WorkflowPhaseChanged():
-            return _in_phase(workflow, event.phase, at)
-        case _:
-            assert_never(event)
-
-
-def _in_phase(workflow: WorkflowView, phase: WorkflowPhase, at: int) -> WorkflowView:
-    return replace(
-        workflow,
-        phase=phase,
-        previous_phase=workflow.phase if phase is WorkflowPhase.PAUSED else None,
-        changes=(*workflow.changes, WorkflowChange(at=at, phase=phase)),
-        updated_at=at,
-        ended_at=at if phase.is_terminal else 0,
-    )

@@ -29,6 +29,7 @@ from events.pod import (
     PodPlaced,
     PodQueued,
     PodReconfigured,
+    PodRunForgotten,
     PodRunning,
     PodRunStarted,
     PodSpec,
@@ -153,14 +154,27 @@ def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
             return _begun_again(view, event, at, seen)
         case PodReconfigured():
             if event.is_applied:
-                return replace(
-                    view, config=event.config, spec=event.spec, desired_config=event.config, **seen
-                )
+                spec, config = _applied(view.spec, event.spec), event.config
+                return replace(view, config=config, spec=spec, desired_config=config, **seen)
             return replace(view, desired_config=event.config, **seen)
+        case PodRunForgotten():
+            return replace(view, **seen)
         case PodDeleted():
             return replace(view, phase=PodPhase.DELETED, goal=Goal.DELETED, message="", restart_at=0, **seen)
         case _:
             assert_never(event)
+
+
+def _applied(running: PodSpec, spec: PodSpec) -> PodSpec:
+    """Return another spec for a run that goes on: its containers keep the names they began with."""
+    before, after = _names(running), _names(spec)
+    if before == after or len(before) != len(after):
+        return spec
+    return replace(spec, containers=running.containers, init_containers=running.init_containers)
+
+
+def _names(spec: PodSpec) -> list[str]:
+    return [each.name for each in (*spec.init_containers, *spec.containers)]
 
 
 def _created(event: PodCreated, recorded: Recorded) -> PodView:

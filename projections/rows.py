@@ -132,7 +132,8 @@ def stored_form(view: JobView) -> JobView:
     if view.phase in ENDED:
         return view
     workflows = tuple(
-        replace(workflow, in_flight=Map()) if workflow.in_flight else workflow for workflow in view.workflows
+        replace(workflow, in_flight=Map(), instance_changes=Map()) if workflow.instance_changes else workflow
+        for workflow in view.workflows
     )
     return replace(view, reports=Map(), workflows=workflows)
 
@@ -143,9 +144,13 @@ def with_instances(stored: JobView, known: JobView | None) -> JobView:
         return stored
     if known.revision == stored.revision:
         return known
-    in_flight = {workflow.ordinal: workflow.in_flight for workflow in known.workflows}
+    known_of = {workflow.ordinal: workflow for workflow in known.workflows}
     workflows = tuple(
-        replace(workflow, in_flight=in_flight.get(workflow.ordinal, workflow.in_flight))
+        replace(
+            workflow,
+            in_flight=known_of.get(workflow.ordinal, workflow).in_flight,
+            instance_changes=known_of.get(workflow.ordinal, workflow).instance_changes,
+        )
         for workflow in stored.workflows
     )
     return replace(stored, reports=known.reports, workflows=workflows)

@@ -21,7 +21,7 @@ from projections.queries import JobOrder, PodOrder
 from projections.rows import JOB_COLUMNS, POD_COLUMNS, Row, Rows
 from projections.view import TOPICS, View, is_gone
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised with every change of tables, columns or the views that bodies hold."""
 
 CHUNKS = (64, 8, 1)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from actors.job.decider import decide, evolve, outstanding, react
+from actors.job.decider import decide, outstanding, react
+from actors.job.fold import evolve
 from actors.job.state import ALLOWED, TRANSITIONS, JobState, is_finished
 from actors.kernel.decider import Decide, Entity
 

@@ -1,11 +1,11 @@
-"""One command to every pod of a job, as effects.
+"""A command to each of many pods of a job, as effects.
 
-1. Receivers are in the order of instance numbers, so that the ordinal of each send is the same
+1. Receivers are in the order in which they are given, so that the ordinal of each send is the same
    whenever it is derived again.
 2. The sends are made when they are asked for: 100 000 of them cost a tuple of numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import overload
 
 from actors.job.state import JobState
@@ -14,14 +14,16 @@ from actors.pod.commands import PodCommand
 
 
 class Broadcast(Sequence[Send]):
-    """The sends of a command to all pods that a job has."""
+    """The sends of commands to pods."""
 
     __slots__ = ("_command", "_instances", "_state")
 
-    def __init__(self, state: JobState, command: PodCommand) -> None:
+    def __init__(
+        self, state: JobState, instances: Sequence[int], command: Callable[[int], PodCommand]
+    ) -> None:
         self._state = state
+        self._instances = instances
         self._command = command
-        self._instances = tuple(sorted(state.pods))
 
     @overload
     def __getitem__(self, index: int) -> Send: ...
@@ -36,4 +38,4 @@ class Broadcast(Sequence[Send]):
         return len(self._instances)
 
     def _to(self, instance: int) -> Send:
-        return Send(self._state.pod_stream(instance), self._command)
+        return Send(self._state.pod_stream(instance), self._command(instance))

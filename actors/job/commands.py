@@ -8,7 +8,7 @@
 from dataclasses import dataclass
 
 from events.goal import Goal
-from events.job import JobSpec, WorkflowOptions
+from events.job import InstanceRange, JobSpec, WorkflowOptions
 from events.pod import PodPhase
 
 
@@ -47,6 +47,60 @@ class DeleteJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceJob:
+    """Make the job another one, its pods one batch after the other. A running update gives way."""
+
+    expected_version: str
+    spec: JobSpec
+    options: WorkflowOptions = WorkflowOptions()
+    opaque: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareJob:
+    """Tell what `ReplaceJob` would change; nothing is stored."""
+
+    expected_version: str
+    spec: JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartJob:
+    """Want a new run of pods, one batch after the other; the job's goal becomes to run."""
+
+    expected_version: str
+    instances: tuple[InstanceRange, ...] = ()
+    """None, or none that there are, for all."""
+    options: WorkflowOptions = WorkflowOptions()
+    opaque: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseWorkflow:
+    """Take no more instances; those in flight go on and count."""
+
+    expected_version: str
+    opaque: str | None = None
+    """None keeps the text that the workflow has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeWorkflow:
+    """Go on with a paused workflow where it was."""
+
+    expected_version: str
+    opaque: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortWorkflow:
+    """Give the workflow up: what moved stays moved, the rest stays as it is."""
+
+    expected_version: str
+    opaque: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartJobPod:
     """Start one pod: the job's goal becomes to run, its goal counter stays."""
 
@@ -63,6 +117,8 @@ class ReportPod:
     goal: Goal
     config: int
     failure_count: int = 0
+    desired_config: int = 0
+    """Of the next run; 0 when it is that of the current one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +129,10 @@ class ContinueWorkflow:
     """Ordinal of the workflow it is about; another one ignores it."""
 
 
-JobCommand = CreateJob | StartJob | StopJob | DeleteJob | StartJobPod | ReportPod | ContinueWorkflow
+WorkflowCommand = ReplaceJob | CompareJob | RestartJob | PauseWorkflow | ResumeWorkflow | AbortWorkflow
+JobCommand = (
+    CreateJob | StartJob | StopJob | DeleteJob | WorkflowCommand | StartJobPod | ReportPod | ContinueWorkflow
+)
 
 
 # ---------------------------------------------------------------- results
@@ -86,3 +145,13 @@ class JobAccepted:
     job: str
     version: str
     """`<config>-<goal>-<workflow>`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDifference:
+    """Answer to `CompareJob`: instances by what would happen to them."""
+
+    added: tuple[InstanceRange, ...] = ()
+    updated: tuple[InstanceRange, ...] = ()
+    removed: tuple[InstanceRange, ...] = ()
+    unchanged: tuple[InstanceRange, ...] = ()

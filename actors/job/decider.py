@@ -9,27 +9,37 @@
 4. A report of an older run than the last reported one is ignored.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from actors.job import fold, rollout
+from actors.job import rollout
 from actors.job.broadcast import Broadcast
 from actors.job.commands import (
+    AbortWorkflow,
+    CompareJob,
     ContinueWorkflow,
     CreateJob,
     DeleteJob,
-    JobAccepted,
     JobCommand,
+    PauseWorkflow,
+    ReplaceJob,
     ReportPod,
+    RestartJob,
+    ResumeWorkflow,
     StartJob,
     StartJobPod,
     StopJob,
+    WorkflowCommand,
 )
-from actors.job.phases import derive
-from actors.job.state import JobState, PodKnown
-from actors.kernel.decider import Code, Context, Decision, Opening, Outcome, Rejection, Send
-from actors.pod.commands import DeletePod, StartPod, StopPod
+from actors.job.conclude import conclude
+from actors.job.difference import surely_specs_of
+from actors.job.fold import evolve, heard
+from actors.job.state import JobState
+from actors.job.waiting import numbers
+from actors.job.wishes import decide_wish, refusal_of
+from actors.kernel.decider import Code, Context, Decision, Outcome, Rejection, Send
+from actors.pod.commands import DeletePod, PodCommand, ReconfigurePod, RecreatePod, StartPod, StopPod
 from events.goal import Goal
 from events.job import (
     JobCreated,
@@ -45,7 +55,10 @@ from events.job import (
     WorkflowKind,
     WorkflowPhase,
     WorkflowPhaseChanged,
+    WorkflowPlanned,
     WorkflowStarted,
+    WorkflowTouched,
+    WorkflowTurnedBack,
 )
 from events.pod import PodPhase
 
@@ -62,7 +75,13 @@ def decide(state: JobState | None, command: JobCommand, _context: Context) -> Ou
         return Rejection(Code.NOT_FOUND, "there is no such job")
     match command:
         case StartJob() | StopJob() | DeleteJob():
-            return _change(state, command)
+            return _refusal(state, command) or _change(state, command)
+        case (
+            ReplaceJob() | CompareJob() | RestartJob() | PauseWorkflow() | ResumeWorkflow() | AbortWorkflow()
+        ):
+            if state.workflow is None:
+                return Rejection(Code.NOT_FOUND, "the job has no workflow")
+            return _refusal(state, command) or decide_wish(state, state.workflow, command)
         case StartJobPod():
             return _start_pod(state, command.instance)
         case ReportPod():
@@ -70,38 +89,41 @@ def decide(state: JobState | None, command: JobCommand, _context: Context) -> Ou
         case ContinueWorkflow():
             if state.workflow is None or command.workflow != state.workflow.ordinal:
                 return Decision()
-            return _conclude(state, (), is_next=True)
+            return conclude(state, (), is_next=True)
         case _:
             assert_never(command)
 
 
 def _create(command: CreateJob) -> Outcome:
     spec = command.spec
-    numbers = range(spec.instance_count)
-    if spec.instance_count < 0:
-        return Rejection(Code.INVALID, "instance_count must not be negative", "instance_count")
-    if spec.default is None and len({each for each, _ in spec.instances if each in numbers}) < len(numbers):
-        return Rejection(Code.INVALID, "every instance needs a spec when there is no default", "default_spec")
+    refusal = refusal_of(spec)
+    if refusal is not None:
+        return refusal
     stream = f"job/{command.job}"
     started = WorkflowStarted(
         kind=WorkflowKind.UPDATE,
         config=1,
         previous_config=0,
         options=command.options,
-        added=((0, spec.instance_count - 1),) if numbers else (),
+        added=((0, spec.instance_count - 1),) if spec.instance_count else (),
         opaque=command.opaque,
     )
     created = JobCreated(spec=spec)
     state = evolve(None, stream, created)
-    decision = _conclude(state, (started,), is_next=True, is_wish=True)
+    decision = conclude(state, (started,), is_next=True, is_wish=True)
     return replace(decision, events=(created, *decision.events))
 
 
-def _change(state: JobState, command: Change) -> Outcome:
+def _refusal(state: JobState, command: Change | WorkflowCommand) -> Rejection | None:
+    """Return why the job may not be changed so, None when it may."""
     if state.goal is Goal.DELETED and not isinstance(command, DeleteJob):
         return Rejection(Code.BEING_DELETED, "job is going to be deleted")
     if command.expected_version != state.version:
         return Rejection(Code.STALE_VERSION, "unexpected entity version", "version")
+    return None
+
+
+def _change(state: JobState, command: Change) -> Outcome:
     workflow = state.workflow
     is_active = workflow is not None and workflow.is_active
     told: tuple[JobEvent, ...]
@@ -124,7 +146,7 @@ def _change(state: JobState, command: Change) -> Outcome:
                 told += (JobDeleted(),)
         case _:
             assert_never(command)
-    return _conclude(state, told, phase=phase, is_wish=True)
+    return conclude(state, told, phase=phase, is_wish=True)
 
 
 def _start_pod(state: JobState, instance: int) -> Outcome:
@@ -137,119 +159,94 @@ def _start_pod(state: JobState, instance: int) -> Outcome:
     told: tuple[JobEvent, ...] = (JobPodStartRequested(instance=instance),)
     if state.goal is not Goal.RUNNING:
         told = (JobGoalChanged(goal=Goal.RUNNING, is_counted=False), *told)
-    return _conclude(state, told, phase=JobPhase.PENDING, is_wish=True)
+    return conclude(state, told, phase=JobPhase.PENDING, is_wish=True)
 
 
 def _report(state: JobState, report: ReportPod) -> Decision:
     known = state.pods.get(report.instance)
-    told_again = PodKnown(report.run, report.phase, report.goal, report.config, report.failure_count)
-    if known is None or report.run < known.run or known == told_again:
+    if known is None or report.run < known.run:
         return Decision()
-    told: tuple[JobEvent, ...] = (
-        JobPodReported(
-            instance=report.instance,
-            run=report.run,
-            phase=report.phase,
-            goal=report.goal,
-            config=report.config,
-            failure_count=report.failure_count,
-        ),
+    reported = JobPodReported(
+        instance=report.instance,
+        run=report.run,
+        phase=report.phase,
+        goal=report.goal,
+        config=report.config,
+        failure_count=report.failure_count,
+        desired_config=report.desired_config,
     )
+    ended: tuple[JobEvent, ...] = ()
     workflow = state.workflow
     if workflow is not None and workflow.is_active and report.instance in workflow.in_flight:
-        if rollout.has_arrived(workflow, report):
-            told += (WorkflowInstanceEnded(instance=report.instance, has_failed=False),)
+        if rollout.has_arrived(state, workflow, report):
+            ended = (WorkflowInstanceEnded(instance=report.instance, has_failed=False),)
         elif rollout.has_failed(workflow, report):
-            told += (WorkflowInstanceEnded(instance=report.instance, has_failed=True),)
+            ended = (WorkflowInstanceEnded(instance=report.instance, has_failed=True),)
+    if not ended and heard(known, reported) == known:
+        return Decision()
+    told: tuple[JobEvent, ...] = (reported, *ended)
     is_last = report.phase is PodPhase.DELETED and len(state.pods) == 1
     if is_last and state.goal is Goal.DELETED:
         told += (JobDeleted(),)
-    return _conclude(state, told)
-
-
-def _conclude(
-    state: JobState,
-    told: tuple[JobEvent, ...],
-    *,
-    phase: JobPhase | None = None,
-    is_next: bool = False,
-    is_wish: bool = False,
-) -> Decision:
-    """Answer with what was told and what it means.
-
-    The next instances are taken when it is their turn, or when the change made room for them: while
-    there was room before, a command that brings them into flight is on its way.
-    """
-    had_room = not is_next and rollout.next_instances(state) is not None
-    told += rollout.ending(_fold(state, told))
-    after = _fold(state, told)
-    opens: tuple[Opening, ...] = ()
-    if not had_room:
-        taken, opens = rollout.taking(after)
-        told += taken
-        told += rollout.ending(_fold(state, told))
-        after = _fold(state, told)
-    derived = derive(after, phase or state.phase)
-    # While its pods vanish one by one, a job to be deleted keeps the phase in which they ended.
-    is_vanishing = after.goal is Goal.DELETED and phase is None and state.phase is not JobPhase.KILLING
-    if after.phase not in (derived, JobPhase.DELETED) and not is_vanishing:
-        told += (JobPhaseChanged(phase=derived),)
-    result = JobAccepted(job=state.id, version=after.version) if is_wish else None
-    return Decision(events=told, opens=opens, result=result)
-
-
-def _fold(state: JobState, events: Iterable[JobEvent]) -> JobState:
-    for event in events:
-        state = evolve(state, state.stream, event)
-    return state
-
-
-def evolve(state: JobState | None, stream: str, event: JobEvent) -> JobState:
-    """Return the state after an event."""
-    if isinstance(event, JobCreated):
-        return fold.created(stream, event)
-    if state is None:
-        raise ValueError(f"the stream of a job begins with {type(event).__name__}")
-    match event:
-        case WorkflowStarted():
-            return fold.workflow_started(state, event)
-        case WorkflowAdvanced():
-            return fold.workflow_advanced(state, event)
-        case WorkflowInstanceEnded():
-            return fold.workflow_instance_ended(state, event)
-        case WorkflowPhaseChanged():
-            return fold.workflow_phase_changed(state, event)
-        case JobPodReported():
-            return fold.pod_reported(state, event)
-        case JobGoalChanged():
-            return fold.goal_changed(state, event)
-        case JobPhaseChanged():
-            return replace(state, phase=event.phase)
-        case JobPodStartRequested():
-            return state
-        case JobDeleted():
-            return replace(state, phase=JobPhase.DELETED)
-        case _:
-            assert_never(event)
+    return conclude(state, told)
 
 
 def react(state: JobState, event: JobEvent) -> Sequence[Send]:
     """Name what an event asks for; the state is the one after it."""
     match event:
+        case WorkflowPlanned():
+            return _number(state)
         case WorkflowAdvanced():
-            if state.workflow is None or rollout.next_instances(state) is None:
-                return ()
-            return (Send(state.stream, ContinueWorkflow(workflow=state.workflow.ordinal)),)
+            return _move(state, event)
         case JobGoalChanged():
-            return Broadcast(state, _wish_of(event.goal)) if event.is_counted else ()
+            wish = _wish_of(event.goal)
+            return Broadcast(state, sorted(state.pods), lambda _: wish) if event.is_counted else ()
         case JobPodStartRequested():
             return (Send(state.pod_stream(event.instance), StartPod()),)
         case JobCreated() | JobDeleted() | JobPhaseChanged() | JobPodReported():
             return ()
         case WorkflowStarted() | WorkflowInstanceEnded() | WorkflowPhaseChanged():
             return ()
+        case WorkflowTouched() | WorkflowTurnedBack():
+            return ()
         case _:
             assert_never(event)
+
+
+def _number(state: JobState) -> Sequence[Send]:
+    """Give the new configuration to pods that the workflow does not move."""
+    spec_of, goal = surely_specs_of(state.spec), rollout.goal_of_pods(state)
+    return Broadcast(
+        state,
+        rollout.untouched(state),
+        lambda each: ReconfigurePod(config=state.config, spec=spec_of(each), restart=False, goal=goal),
+    )
+
+
+def _move(state: JobState, event: WorkflowAdvanced) -> Sequence[Send]:
+    """Tell the instances taken what to do; those that never were have been opened."""
+    workflow = state.workflow
+    if workflow is None:
+        return ()
+    spec_of = surely_specs_of(state.spec)
+    sends: list[Send] = []
+    for each in numbers((event.instances, *event.more)):
+        pod, is_new = state.pods[each], state.pods[each].config == workflow.config
+        command: PodCommand
+        if each >= state.spec.instance_count:
+            command = DeletePod()
+        elif not is_new:
+            command = rollout.move_of(state, workflow, spec_of(each))
+        elif pod.run > 1:
+            command = RecreatePod(
+                config=workflow.config, spec=spec_of(each), goal=pod.goal, name=state.spec.name
+            )
+        else:
+            continue
+        sends.append(Send(state.pod_stream(each), command))
+    if rollout.has_next(state):
+        sends.append(Send(state.stream, ContinueWorkflow(workflow=workflow.ordinal)))
+    return sends
 
 
 def _wish_of(goal: Goal) -> StartPod | StopPod | DeletePod:

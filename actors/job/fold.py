@@ -1,31 +1,82 @@
-"""The states that single events of a job lead to; `evolve` chooses among them.
+"""The states that events of a job lead to.
 
 1. Every function is total: an event that repeats or contradicts what is known raises nothing.
+2. What events do to the workflow is in `fold_workflow.py`.
 """
 
-from dataclasses import replace
+from collections.abc import Iterable
+from typing import assert_never
 
 from immutables import Map
 
-from actors.job.state import JobState, PodKnown, Workflow
+from actors.job import fold_workflow
+from actors.job.state import JobState, PodKnown
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
-    InstanceRange,
     JobCreated,
+    JobDeleted,
+    JobEvent,
     JobGoalChanged,
     JobPhase,
+    JobPhaseChanged,
     JobPodReported,
+    JobPodStartRequested,
     WorkflowAdvanced,
     WorkflowInstanceEnded,
-    WorkflowPhase,
     WorkflowPhaseChanged,
+    WorkflowPlanned,
     WorkflowStarted,
+    WorkflowTouched,
+    WorkflowTurnedBack,
 )
 from events.pod import PodPhase
 from events.record import id_of
 
 
-def created(stream: str, event: JobCreated) -> JobState:
+def evolve(state: JobState | None, stream: str, event: JobEvent) -> JobState:
+    """Return the state after an event."""
+    if isinstance(event, JobCreated):
+        return _created(stream, event)
+    if state is None:
+        raise ValueError(f"the stream of a job begins with {type(event).__name__}")
+    match event:
+        case WorkflowStarted():
+            return fold_workflow.started(state, event)
+        case WorkflowPlanned():
+            return fold_workflow.planned(state, event)
+        case WorkflowAdvanced():
+            return fold_workflow.advanced(state, event)
+        case WorkflowInstanceEnded():
+            return fold_workflow.instance_ended(state, event)
+        case WorkflowPhaseChanged():
+            return fold_workflow.phase_changed(state, event)
+        case WorkflowTouched():
+            return fold_workflow.touched(state, event)
+        case WorkflowTurnedBack():
+            return fold_workflow.turned_back(state, event)
+        case JobPodReported():
+            return _pod_reported(state, event)
+        case JobGoalChanged():
+            return _goal_changed(state, event)
+        case JobPhaseChanged():
+            return replace(state, phase=event.phase)
+        case JobPodStartRequested():
+            return state
+        case JobDeleted():
+            return replace(state, phase=JobPhase.DELETED)
+        case _:
+            assert_never(event)
+
+
+def folded(state: JobState, events: Iterable[JobEvent]) -> JobState:
+    """Return the state after some events."""
+    for event in events:
+        state = evolve(state, state.stream, event)
+    return state
+
+
+def _created(stream: str, event: JobCreated) -> JobState:
     """Return the state of a job that exists."""
     return JobState(
         id=id_of(stream),
@@ -38,91 +89,39 @@ def created(stream: str, event: JobCreated) -> JobState:
         workflow=None,
         pods=Map(),
         counts=Map(),
+        specs=Map({1: event.spec}),
+        leaving=Map(),
+        gone=Map(),
     )
 
 
-def workflow_started(state: JobState, event: WorkflowStarted) -> JobState:
-    """Return the state with a new workflow; its number is the job's configuration now."""
-    workflow = Workflow(
-        ordinal=state.workflow.ordinal + 1 if state.workflow else 1,
-        kind=event.kind,
-        phase=WorkflowPhase.PAUSED if event.options.start_paused else WorkflowPhase.INITIALIZED,
-        config=event.config,
-        previous_config=event.previous_config,
-        options=event.options,
-        total=sum(last - first + 1 for first, last in (*event.added, *event.updated, *event.removed)),
-        waiting=event.added,
-        in_flight=Map(),
-    )
-    count = state.workflow_count + 1
-    return replace(state, workflow=workflow, workflow_count=count, config=event.config)
-
-
-def workflow_advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
-    """Return the state with more instances in flight, and pods for those that had none."""
-    if state.workflow is None:
-        return state
-    first, last = event.instances
-    phase = PodPhase.INITIALIZED if state.goal is Goal.RUNNING else PodPhase.KILLED
-    goal = Goal.RUNNING if state.goal is Goal.RUNNING else Goal.KILLED
-    opened = PodKnown(run=1, phase=phase, goal=goal, config=state.workflow.config, failure_count=0)
-    fresh = [number for number in range(first, last + 1) if number not in state.pods]
-    workflow = replace(
-        state.workflow,
-        phase=WorkflowPhase.ROLLING_FORWARD,
-        waiting=tuple(part for each in state.workflow.waiting for part in _without(each, event.instances)),
-        in_flight=state.workflow.in_flight.update(dict.fromkeys(range(first, last + 1))),
-    )
-    return replace(
-        state,
-        workflow=workflow,
-        pods=state.pods.update(dict.fromkeys(fresh, opened)),
-        counts=state.counts.set(phase, state.count(phase) + len(fresh)),
-    )
-
-
-def _without(whole: InstanceRange, part: InstanceRange) -> tuple[InstanceRange, ...]:
-    rest = ((whole[0], min(whole[1], part[0] - 1)), (max(whole[0], part[1] + 1), whole[1]))
-    return tuple(each for each in rest if each[0] <= each[1])
-
-
-def workflow_instance_ended(state: JobState, event: WorkflowInstanceEnded) -> JobState:
-    """Return the state with an instance less in flight."""
-    workflow = state.workflow
-    if workflow is None or event.instance not in workflow.in_flight:
-        return state
-    ended = replace(
-        workflow,
-        in_flight=workflow.in_flight.delete(event.instance),
-        done=workflow.done + (not event.has_failed),
-        failed=workflow.failed + event.has_failed,
-    )
-    return replace(state, workflow=ended)
-
-
-def workflow_phase_changed(state: JobState, event: WorkflowPhaseChanged) -> JobState:
-    """Return the state with the workflow elsewhere; an ended one keeps nothing in flight."""
-    if state.workflow is None:
-        return state
-    workflow = replace(state.workflow, phase=event.phase)
-    if event.phase.is_terminal:
-        workflow = replace(workflow, in_flight=Map(), waiting=())
-    return replace(state, workflow=workflow)
-
-
-def pod_reported(state: JobState, event: JobPodReported) -> JobState:
+def _pod_reported(state: JobState, event: JobPodReported) -> JobState:
     """Return the state that knows how a pod is."""
-    counts, known = state.counts, state.pods.get(event.instance)
+    counts, known, instance = state.counts, state.pods.get(event.instance), event.instance
     if known is not None:
         counts = counts.set(known.phase, counts[known.phase] - 1)
+    workflow = fold_workflow.told(state, event)
     if event.phase is PodPhase.DELETED:
-        pods = state.pods if known is None else state.pods.delete(event.instance)
-        return replace(state, pods=pods, counts=counts)
-    fresh = PodKnown(event.run, event.phase, event.goal, event.config, event.failure_count)
+        return replace(
+            state,
+            workflow=workflow,
+            pods=state.pods if known is None else state.pods.delete(instance),
+            counts=counts,
+            leaving=state.leaving.delete(instance) if instance in state.leaving else state.leaving,
+            gone=state.gone.set(instance, event.run),
+        )
+    fresh = heard(known, event)
     counts = counts.set(event.phase, counts.get(event.phase, 0) + 1)
-    return replace(state, pods=state.pods.set(event.instance, fresh), counts=counts)
+    return replace(state, workflow=workflow, pods=state.pods.set(instance, fresh), counts=counts)
 
 
-def goal_changed(state: JobState, event: JobGoalChanged) -> JobState:
+def heard(known: PodKnown | None, told: JobPodReported) -> PodKnown:
+    """Return what is known of a pod after a report."""
+    asked = 0 if known is None else known.desired_config
+    desired = max(asked, told.desired_config or told.config)
+    return PodKnown(told.run, told.phase, told.goal, told.config, told.failure_count, desired)
+
+
+def _goal_changed(state: JobState, event: JobGoalChanged) -> JobState:
     """Return the state with the goal as set."""
     return replace(state, goal=event.goal, goal_count=state.goal_count + event.is_counted)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from immutables import Map
 
+from actors.job.waiting import Waiting
 from events.goal import Goal
 from events.job import (
     InstanceRange,
@@ -28,17 +29,15 @@ from events.job import (
     WorkflowOptions,
     WorkflowPhase,
     WorkflowPhaseChanged,
+    WorkflowPlanned,
     WorkflowStarted,
+    WorkflowTurnedBack,
 )
 from events.pod import PodPhase
 
 J = JobPhase
 W = WorkflowPhase
 
-
-_OVER: Mapping[type[JobEvent], tuple[JobPhase, ...]] = MappingProxyType(
-    {JobPhaseChanged: (J.PENDING,), JobDeleted: (J.DELETED,)}
-)
 
 TRANSITIONS: Mapping[JobPhase | None, Mapping[type[JobEvent], tuple[JobPhase, ...]]] = MappingProxyType(
     {
@@ -49,9 +48,18 @@ TRANSITIONS: Mapping[JobPhase | None, Mapping[type[JobEvent], tuple[JobPhase, ..
         },
         J.RUNNING: {JobPhaseChanged: (J.PENDING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED)},
         J.KILLING: {JobPhaseChanged: (J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLED)},
-        J.SUCCEEDED: _OVER,
-        J.FAILED: _OVER,
-        J.KILLED: _OVER,
+        J.SUCCEEDED: {
+            JobPhaseChanged: (J.PENDING, J.RUNNING, J.FAILED, J.KILLED),
+            JobDeleted: (J.DELETED,),
+        },
+        J.FAILED: {
+            JobPhaseChanged: (J.PENDING, J.RUNNING, J.SUCCEEDED, J.KILLED),
+            JobDeleted: (J.DELETED,),
+        },
+        J.KILLED: {
+            JobPhaseChanged: (J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED),
+            JobDeleted: (J.DELETED,),
+        },
         J.DELETED: {},
     }
 )
@@ -67,23 +75,40 @@ ALLOWED: Mapping[JobPhase, tuple[JobPhase, ...]] = MappingProxyType(
 )
 """Every change of phase that may ever happen."""
 
+_ANOTHER: Mapping[type[JobEvent], tuple[WorkflowPhase, ...]] = MappingProxyType(
+    {WorkflowStarted: (W.INITIALIZED, W.PAUSED)}
+)
+
 WORKFLOW_TRANSITIONS: Mapping[WorkflowPhase | None, Mapping[type[JobEvent], tuple[WorkflowPhase, ...]]] = (
     MappingProxyType(
         {
             None: {WorkflowStarted: (W.INITIALIZED, W.PAUSED)},
             W.INITIALIZED: {
+                WorkflowPlanned: (W.ROLLING_FORWARD,),
                 WorkflowAdvanced: (W.ROLLING_FORWARD,),
                 WorkflowPhaseChanged: (W.ROLLING_FORWARD,),
             },
-            W.PAUSED: {WorkflowPhaseChanged: (W.ABORTED,)},
-            W.ROLLING_FORWARD: {WorkflowPhaseChanged: (W.SUCCEEDED, W.FAILED, W.ABORTED)},
-            W.SUCCEEDED: {},
-            W.FAILED: {},
-            W.ABORTED: {},
+            W.PAUSED: {
+                WorkflowPhaseChanged: (W.INITIALIZED, W.ROLLING_FORWARD, W.ROLLING_BACKWARD, W.ABORTED),
+            },
+            W.ROLLING_FORWARD: {
+                WorkflowPhaseChanged: (W.SUCCEEDED, W.FAILED, W.PAUSED, W.ABORTED),
+                WorkflowTurnedBack: (W.ROLLING_BACKWARD,),
+            },
+            W.ROLLING_BACKWARD: {
+                WorkflowPhaseChanged: (W.ROLLED_BACK, W.FAILED, W.PAUSED, W.ABORTED),
+            },
+            W.SUCCEEDED: _ANOTHER,
+            W.FAILED: _ANOTHER,
+            W.ABORTED: _ANOTHER,
+            W.ROLLED_BACK: _ANOTHER,
         }
     )
 )
-"""As `TRANSITIONS`, for the phase of the workflow. None stands for no workflow yet."""
+"""As `TRANSITIONS`, for the phase of the workflow. None stands for no workflow yet.
+
+Out of a terminal phase leads only another workflow.
+"""
 
 WORKFLOW_ALLOWED: Mapping[WorkflowPhase, tuple[WorkflowPhase, ...]] = MappingProxyType(
     {
@@ -91,10 +116,10 @@ WORKFLOW_ALLOWED: Mapping[WorkflowPhase, tuple[WorkflowPhase, ...]] = MappingPro
         W.ROLLING_FORWARD: (W.SUCCEEDED, W.FAILED, W.ROLLING_BACKWARD, W.PAUSED, W.ABORTED),
         W.PAUSED: (W.INITIALIZED, W.ROLLING_FORWARD, W.ROLLING_BACKWARD, W.ABORTED),
         W.ROLLING_BACKWARD: (W.ROLLED_BACK, W.FAILED, W.PAUSED, W.ABORTED),
-        W.SUCCEEDED: (),
-        W.FAILED: (),
-        W.ABORTED: (),
-        W.ROLLED_BACK: (),
+        W.SUCCEEDED: (W.INITIALIZED, W.PAUSED),
+        W.FAILED: (W.INITIALIZED, W.PAUSED),
+        W.ABORTED: (W.INITIALIZED, W.PAUSED),
+        W.ROLLED_BACK: (W.INITIALIZED, W.PAUSED),
     }
 )
 """Every change of a workflow's phase that may ever happen."""
@@ -108,6 +133,8 @@ class PodKnown(NamedTuple):
     goal: Goal
     config: int
     failure_count: int
+    desired_config: int
+    """The later of what it reported to be its next run's, and what the job asked it to have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +148,22 @@ class Workflow:
     config: int
     previous_config: int
     options: WorkflowOptions
+    opaque: str
+    """Text of the client that asked for it."""
+    asked: tuple[InstanceRange, ...]
+    """Instances that a restart was asked for."""
+    is_planned: bool
+    """True once it is known what it changes."""
     total: int
     """Instances that it is about."""
-    waiting: tuple[InstanceRange, ...]
-    """Instances to be added that it has not taken yet."""
+    waiting: Waiting
+    """Instances that it has not taken yet."""
     in_flight: Map[int, None]
     """Instances that it has taken and that are not where it wants them."""
     done: int = 0
     failed: int = 0
+    previous_phase: WorkflowPhase | None = None
+    """Where a paused one goes on; None while it is not paused."""
 
     @property
     def is_creation(self) -> bool:
@@ -150,7 +185,9 @@ class JobState:
     goal: Goal
     phase: JobPhase
     config: int
-    """Number of the current configuration, from 1."""
+    """Number of the current configuration, from 1; no number is given twice."""
+    specs: Map[int, JobSpec]
+    """By number: the current configuration, the one before, and those that pods have."""
     goal_count: int
     """How often the goal was set, creation included."""
     workflow_count: int
@@ -160,6 +197,10 @@ class JobState:
     """Pods that exist, by instance number."""
     counts: Map[PodPhase, int]
     """How many pods are in a phase; phases without pods may be absent."""
+    leaving: Map[int, None]
+    """Pods that a workflow told to be gone and that are still there."""
+    gone: Map[int, int]
+    """Last run of pods that were deleted: one made again goes on from there."""
 
     @property
     def version(self) -> str:
@@ -182,4 +223,6 @@ class JobState:
 
 def is_finished(state: JobState) -> bool:
     """Return whether nothing more will happen to the job by itself."""
-    return state.phase is J.DELETED or (state.phase is J.KILLED and state.goal is Goal.KILLED)
+    if state.phase is J.KILLED and state.goal is Goal.KILLED:
+        return state.workflow is None or not state.workflow.is_active
+    return state.phase is J.DELETED

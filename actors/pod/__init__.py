@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from actors.kernel.decider import Decide, Entity
-from actors.pod.decider import decide, evolve, outstanding, react
+from actors.pod.decider import decide, outstanding, react
+from actors.pod.fold import evolve
 from actors.pod.state import ALLOWED, TRANSITIONS, PodState, is_finished
 
 ENTITY: Entity[PodState] = Entity(

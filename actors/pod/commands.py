@@ -37,6 +37,25 @@ class ReconfigurePod:
     spec: PodSpec
     restart: bool
     goal: Goal | None = None
+    reason: EndReason = EndReason.FOR_UPDATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecreatePod:
+    """Be there again after a deletion: run numbers go on."""
+
+    config: int
+    spec: PodSpec
+    goal: Goal
+    name: str = ""
+    """Name of the owner, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetPodRun:
+    """Tell nobody any more what happened in a run so far. Deleted pods can be asked, too."""
+
+    run: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +133,8 @@ PodCommand = (
     | RestartPod
     | ReconfigurePod
     | DeletePod
+    | RecreatePod
+    | ForgetPodRun
     | QueuePod
     | PlacePod
     | RecordLaunched

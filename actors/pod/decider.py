@@ -9,8 +9,6 @@
    a run that somebody asked for begins at once, with the count at 0.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from actors.kernel.decider import ArmTimer, Code, Context, Decision, Outcome, Rejection, Send
@@ -18,6 +16,7 @@ from actors.pod.commands import (
     BeginNextRun,
     DeletePod,
     ForgetPod,
+    ForgetPodRun,
     ForgetRun,
     PlacePod,
     PodCommand,
@@ -28,14 +27,16 @@ from actors.pod.commands import (
     RecordContainerStarted,
     RecordLaunched,
     RecordRunEnded,
+    RecreatePod,
     RequestPlacement,
     RestartPod,
     StartPod,
     StopPod,
 )
 from actors.pod.effects import launch, observe, stop, tell, timer
+from actors.pod.fold import folded
 from actors.pod.progress import end_of, is_news, progress_of
-from actors.pod.state import LIVE, UNPLACED, PodState, begun_again, born, phase_after
+from actors.pod.state import LIVE, UNPLACED, PodState
 from events.goal import Goal
 from events.pod import (
     EndReason,
@@ -52,6 +53,7 @@ from events.pod import (
     PodPlaced,
     PodQueued,
     PodReconfigured,
+    PodRunForgotten,
     PodRunning,
     PodRunStarted,
     PodStarting,
@@ -60,13 +62,21 @@ from events.pod import (
 
 Effect = PodEffect | Send | ArmTimer
 Wish = StartPod | StopPod | RestartPod | ReconfigurePod | DeletePod
+_NO_POD = Rejection(Code.NOT_FOUND, "there is no such pod")
 Report = RecordLaunched | RecordContainerStarted | RecordContainerExited | RecordRunEnded
 
 
 def decide(state: PodState | None, command: PodCommand, context: Context) -> Outcome:
     """Say whether the command may happen, and what is then true."""
-    if state is None or state.phase is PodPhase.DELETED:
-        return Rejection(Code.NOT_FOUND, "there is no such pod")
+    if state is None:
+        return _NO_POD
+    if isinstance(command, RecreatePod):
+        return _recreate(state, command)
+    if isinstance(command, ForgetPodRun):
+        is_known = 0 < command.run <= state.run
+        return Decision(events=(PodRunForgotten(run=command.run),) if is_known else ())
+    if state.phase is PodPhase.DELETED:
+        return _NO_POD
     match command:
         case StartPod() | StopPod() | RestartPod() | ReconfigurePod() | DeletePod():
             return _wish(state, command)
@@ -87,6 +97,21 @@ def decide(state: PodState | None, command: PodCommand, context: Context) -> Out
             return Decision(events=(_next_run(state, failure_count=state.failure_count),))
         case _:
             assert_never(command)
+
+
+def _recreate(state: PodState, command: RecreatePod) -> Decision:
+    if state.phase is not PodPhase.DELETED:
+        return Decision()
+    created = PodCreated(
+        owner=state.owner,
+        instance=state.instance,
+        config=command.config,
+        spec=command.spec,
+        goal=command.goal,
+        run=state.run + 1,
+        name=command.name,
+    )
+    return Decision(events=(created,))
 
 
 def _wish(state: PodState, wish: Wish) -> Outcome:
@@ -130,7 +155,7 @@ def _reconfigure(state: PodState, wish: ReconfigurePod) -> Outcome:
     if goal is state.goal and not is_rerun:
         return Decision(events=(moved,))
     wanted = PodGoalChanged(goal=goal, desired_run=desired_run)
-    return _pursue(state, moved, wanted, reason=EndReason.FOR_UPDATE)
+    return _pursue(state, moved, wanted, reason=wish.reason)
 
 
 def _pursue(state: PodState, *changes: PodEvent, reason: EndReason | None = None) -> Decision:
@@ -141,7 +166,7 @@ def _pursue(state: PodState, *changes: PodEvent, reason: EndReason | None = None
         changes += (PodEnded(run=state.run, phase=killed, reason=reason, failure_count=count),)
     elif reason is not None and state.phase in LIVE:
         changes += (PodStopRequested(run=state.run, reason=reason),)
-    return Decision(events=changes + _follow(_fold(state, changes)))
+    return Decision(events=changes + _follow(folded(state, changes)))
 
 
 def _follow(state: PodState) -> tuple[PodEvent, ...]:
@@ -183,7 +208,7 @@ def _record(state: PodState, report: Report, *, now: int) -> tuple[PodEvent, ...
                 run=report.run, container=report.container, process=report.process, at=report.at
             )
             told = (*_launched(state), started)
-            return told + progress_of(_fold(state, told))
+            return told + progress_of(folded(state, told))
         case RecordContainerExited():
             if not is_news(state, report.container):
                 return ()
@@ -196,12 +221,12 @@ def _record(state: PodState, report: Report, *, now: int) -> tuple[PodEvent, ...
                 message=report.message,
             )
             told = (*_launched(state), *_starting(state), exited)
-            return told + progress_of(_fold(state, told))
+            return told + progress_of(folded(state, told))
         case RecordRunEnded():
             # A run that was to end before it started goes straight to its end.
             passed = (*_launched(state), *_starting(state)) if state.stop_reason is None else ()
             told = (*passed, end_of(state, report, now=now))
-            return told + _follow(_fold(state, told))
+            return told + _follow(folded(state, told))
         case _:
             assert_never(report)
 
@@ -213,49 +238,6 @@ def _launched(state: PodState) -> tuple[PodEvent, ...]:
 def _starting(state: PodState) -> tuple[PodEvent, ...]:
     is_before = state.phase in (PodPhase.LAUNCHING, PodPhase.LAUNCHED)
     return (PodStarting(run=state.run),) if is_before else ()
-
-
-def _fold(state: PodState, events: Iterable[PodEvent]) -> PodState:
-    for event in events:
-        state = evolve(state, "", event)
-    return state
-
-
-def evolve(state: PodState | None, _stream: str, event: PodEvent) -> PodState:
-    """Return the state after an event."""
-    if isinstance(event, PodCreated):
-        return born(event)
-    if state is None:
-        raise ValueError(f"the stream of a pod begins with {type(event).__name__}")
-    phase = phase_after(state.phase, event)
-    match event:
-        case PodQueued():
-            return replace(state, phase=phase, queued_for=event.reason)
-        case PodPlaced():
-            hosts = state.hosts if event.host in state.hosts else (*state.hosts, event.host)
-            return replace(state, phase=phase, host=event.host, ports=event.ports, hosts=hosts)
-        case PodContainerStarted():
-            return replace(state, phase=phase, started=(*state.started, event.container))
-        case PodContainerExited():
-            return replace(state, phase=phase, exits=(*state.exits, event))
-        case PodGoalChanged():
-            restart_at = state.restart_at if event.goal is Goal.RUNNING else 0
-            desired_run = event.desired_run
-            return replace(state, goal=event.goal, desired_run=desired_run, restart_at=restart_at)
-        case PodStopRequested():
-            return replace(state, phase=phase, stop_reason=event.reason)
-        case PodEnded():
-            count, due = event.failure_count, event.restart_at
-            return replace(state, phase=phase, failure_count=count, restart_at=due)
-        case PodRunStarted():
-            return begun_again(state, event)
-        case PodReconfigured():
-            config = event.config if event.is_applied else state.config
-            return replace(state, config=config, desired_config=event.config, desired_spec=event.spec)
-        case PodLaunching() | PodLaunched() | PodStarting() | PodRunning() | PodDeleted():
-            return replace(state, phase=phase)
-        case _:
-            assert_never(event)
 
 
 def react(state: PodState, event: PodEvent) -> tuple[Effect, ...]:
@@ -280,7 +262,7 @@ def react(state: PodState, event: PodEvent) -> tuple[Effect, ...]:
             return (*(ForgetPod(host=host) for host in state.hosts), *tell(state))
         case PodQueued() | PodPlaced() | PodLaunched() | PodStarting():
             return ()
-        case PodContainerStarted() | PodContainerExited():
+        case PodContainerStarted() | PodContainerExited() | PodRunForgotten():
             return ()
         case _:
             assert_never(event)

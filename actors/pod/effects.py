@@ -20,6 +20,7 @@ def tell(state: PodState) -> tuple[Send, ...]:
         goal=state.goal,
         config=state.config,
         failure_count=state.failure_count,
+        desired_config=0 if state.desired_config == state.config else state.desired_config,
     )
     return (Send(state.owner, report),)
 

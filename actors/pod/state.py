@@ -28,6 +28,7 @@ from events.pod import (
     PodPlaced,
     PodQueued,
     PodReconfigured,
+    PodRunForgotten,
     PodRunning,
     PodRunStarted,
     PodSpec,
@@ -88,8 +89,8 @@ TRANSITIONS: Mapping[PodPhase | None, Mapping[type[PodEvent], tuple[PodPhase, ..
 )
 """Phase before -> class of event -> phases after. None stands for a pod that never was."""
 
-STEADY: frozenset[type[PodEvent]] = frozenset({PodGoalChanged, PodReconfigured})
-"""Events that may happen in every phase but `deleted` and never change it."""
+STEADY: frozenset[type[PodEvent]] = frozenset({PodGoalChanged, PodReconfigured, PodRunForgotten})
+"""Events that never change the phase; all but the last may happen in every phase but `deleted`."""
 
 _SCHEDULED = (P.PENDING, P.READY, P.PLACING, P.RESERVED, P.PLACED, P.LAUNCHING)
 _ENDS = (P.SUCCEEDED, P.FAILED, P.LOST, P.KILLED)

@@ -1,6 +1,6 @@
 """Folds, as data: given these events of one stream, these fields of the view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -25,6 +25,11 @@ SPEC = pod.PodSpec(
     init_containers=(pod.ContainerSpec(name="init", command=("c",)),),
 )
 OTHER = pod.PodSpec(containers=SPEC.containers, labels=(("v", "2"),))
+RENAMED = replace(
+    SPEC,
+    containers=tuple(replace(each, name=f"{each.name}-2") for each in SPEC.containers),
+    labels=(("v", "2"),),
+)
 CREATED = pod.PodCreated(owner="job/1", instance=2, config=1, spec=SPEC, name="web")
 PORT = pod.Port(container="main", name="http", number=31000)
 LAUNCHED = (
@@ -190,6 +195,16 @@ PODS = (
         "a configuration applied at once",
         (CREATED, pod.PodReconfigured(config=3, spec=OTHER, is_applied=True)),
         {"config": 3, "desired_config": 3, "spec": OTHER},
+    ),
+    Case(
+        "a configuration applied at once, with other names of containers",
+        (CREATED, pod.PodReconfigured(config=3, spec=RENAMED, is_applied=True)),
+        {"config": 3, "spec": replace(RENAMED, containers=SPEC.containers)},
+    ),
+    Case(
+        "a forgotten run",
+        (CREATED, pod.PodRunForgotten(run=1)),
+        {"run": 1, "change": 2},
     ),
     Case(
         "a configuration for the next run",

@@ -8,9 +8,7 @@
 
 from collections import defaultdict
 
-from events.goal import Goal
 from events.job import JobSpec
-from events.pod import PodPhase
 from projections.jobs import JobView
 from protocol.pb.peloton.api.v1alpha import peloton_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
@@ -107,31 +105,7 @@ def _counts(job: JobView) -> dict[str, dict[str, int]]:
     counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (config, phase), number in job.counts.items():
         counts[pod_version(config)][POD_STATE_NAMES[phase]] = number
-    if unheard := _unheard(job):
-        states = counts[pod_version(job.config)]
-        name = POD_STATE_NAMES[PodPhase.INITIALIZED]
-        states[name] = states.get(name, 0) + unheard
     return counts
-
-
-def _unheard(job: JobView) -> int:
-    """Count the pods that were made and have not reported yet.
-
-    Only the job's first workflow and later ones that add instances make pods; each instance that
-    they took exists, and those that ended have reported. While pods are being deleted, a missing
-    report means a missing pod.
-    """
-    if job.goal is Goal.DELETED or not job.workflows:
-        return 0
-    workflow = job.workflows[-1]
-    if workflow.previous_config == 0:
-        return max(0, workflow.completed + workflow.failed + len(workflow.in_flight) - len(job.reports))
-    return sum(
-        1
-        for first, last in workflow.added
-        for instance in range(first, last + 1)
-        if instance in workflow.in_flight and instance not in job.reports
-    )
 
 
 def _configured_at(job: JobView) -> int:

@@ -7,10 +7,15 @@ import pytest
 
 from actors.job import ENTITY, TRANSITIONS, JobState
 from actors.job.commands import (
+    AbortWorkflow,
     ContinueWorkflow,
     CreateJob,
     DeleteJob,
+    PauseWorkflow,
+    ReplaceJob,
     ReportPod,
+    RestartJob,
+    ResumeWorkflow,
     StartJob,
     StartJobPod,
     StopJob,
@@ -23,9 +28,12 @@ from events.job import (
     JobPhase,
     JobPhaseChanged,
     JobPodReported,
+    JobSpec,
+    WorkflowOptions,
 )
 from events.pod import PodPhase
 from tests.actors.job.machine import creation
+from tests.actors.pod.machine import TWO
 from tests.actors.subject import Edge, Subject, edges_in, explore
 
 P = PodPhase
@@ -51,15 +59,19 @@ CREATIONS = (
 )
 
 
-def reports(instance: int, known: PodKnown, goal: Goal) -> Iterable[ReportPod]:
+CAREFUL = WorkflowOptions(max_tolerable_failures=1, max_instance_retries=1, roll_back_on_failure=True)
+
+
+def reports(instance: int, known: PodKnown, goal: Goal, *, is_leaving: bool) -> Iterable[ReportPod]:
     for phase in _NEXT_REPORTS[known.phase]:
-        if (phase is P.DELETED) <= (goal is Goal.DELETED):
+        if phase is not P.DELETED or goal is Goal.DELETED or is_leaving:
             yield ReportPod(
                 instance=instance,
                 run=known.run + (phase is P.INITIALIZED),
                 phase=phase,
                 goal=Goal.KILLED if phase is P.KILLED else Goal.RUNNING,
-                config=1,
+                config=known.desired_config if phase is P.INITIALIZED else known.config,
+                desired_config=known.desired_config,
                 failure_count=int(phase is P.FAILED),
             )
 
@@ -73,7 +85,16 @@ def commands(state: JobState | None) -> Iterable[object]:
     yield StartJobPod(instance=0)
     yield ContinueWorkflow(workflow=1)
     for instance, known in sorted(state.pods.items()):
-        yield from reports(instance, known, state.goal)
+        yield from reports(instance, known, state.goal, is_leaving=instance in state.leaving)
+    version = state.version
+    for wish in (PauseWorkflow, ResumeWorkflow, AbortWorkflow, RestartJob):
+        yield wish(expected_version=version)
+    assert state.workflow is not None
+    if state.workflow.ordinal < 3:
+        for count in (0, 1, 2):
+            for options in (CAREFUL, WorkflowOptions(start_paused=True)):
+                spec = JobSpec(name="web", instance_count=count, default=TWO)
+                yield ReplaceJob(expected_version=version, spec=spec, options=options)
 
 
 def look(state: JobState | None) -> Hashable:
@@ -82,7 +103,17 @@ def look(state: JobState | None) -> Hashable:
     workflow = state.workflow
     assert workflow is not None
     pods = tuple(sorted(known.phase for known in state.pods.values()))
-    return state.phase, state.goal, pods, workflow.phase, workflow.failed, len(workflow.in_flight)
+    return (
+        state.phase,
+        state.goal,
+        pods,
+        workflow.phase,
+        workflow.previous_phase,
+        workflow.kind,
+        workflow.failed,
+        len(workflow.in_flight),
+        state.spec.instance_count,
+    )
 
 
 def job_phase(state: JobState) -> object:
@@ -108,7 +139,7 @@ def created(command: CreateJob, *, is_workflow: bool) -> Subject[JobState]:
 @pytest.mark.parametrize("is_workflow", [False, True])
 def test_takes_exactly_the_edges_of_the_table(*, is_workflow: bool) -> None:
     taken: set[Edge] = set()
-    limit = 300 if is_workflow else 1500
+    limit = 500 if is_workflow else 1500
     for command in CREATIONS:
         taken |= explore(created(command, is_workflow=is_workflow), commands, look, limit=limit)
     assert edges_in(WORKFLOW_TRANSITIONS if is_workflow else TRANSITIONS) - taken == set()

@@ -69,7 +69,7 @@ def test_a_pod_that_was_heard_of_is_no_longer_initialized(gateway: FakeGateway) 
 def test_pods_that_are_gone_are_not_initialized(gateway: FakeGateway) -> None:
     gateway.record(f"job/{JOB}", report(0, PodPhase.DELETED))
     status = spell_job_status(at(view(gateway), goal=Goal.DELETED))
-    assert sum(status.pod_stats.values()) == 1
+    assert sum(status.pod_stats.values()) == 2
 
 
 def test_a_summary_has_what_the_job_says_without_its_pods(gateway: FakeGateway) -> None:

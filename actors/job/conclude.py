@@ -1,0 +1,42 @@
+"""What follows from a change of a job, decided in the same append.
+
+1. First the end of the workflow, or its way back; then the next instances; then the derived phase.
+2. The next instances are taken when it is their turn, or when the change made room for them: while
+   there was room before, a command that brings them into flight is on its way.
+"""
+
+from actors.job import rollout
+from actors.job.commands import JobAccepted
+from actors.job.fold import folded
+from actors.job.phases import derive
+from actors.job.state import JobState
+from actors.kernel.decider import Decision, Opening
+from events.goal import Goal
+from events.job import JobEvent, JobPhase, JobPhaseChanged
+
+
+def conclude(
+    state: JobState,
+    told: tuple[JobEvent, ...],
+    *,
+    phase: JobPhase | None = None,
+    is_next: bool = False,
+    is_wish: bool = False,
+) -> Decision:
+    """Answer with what was told and what it means."""
+    had_room = not is_next and rollout.has_next(state)
+    told += rollout.ending(folded(state, told))
+    after = folded(state, told)
+    opens: tuple[Opening, ...] = ()
+    if not had_room:
+        taken, opens = rollout.taking(after)
+        told += taken
+        told += rollout.ending(folded(state, told))
+        after = folded(state, told)
+    derived = derive(after, phase or state.phase)
+    # While its pods vanish one by one, a job to be deleted keeps the phase in which they ended.
+    is_vanishing = after.goal is Goal.DELETED and phase is None and state.phase is not JobPhase.KILLING
+    if after.phase not in (derived, JobPhase.DELETED) and not is_vanishing:
+        told += (JobPhaseChanged(phase=derived),)
+    result = JobAccepted(job=state.id, version=after.version) if is_wish else None
+    return Decision(events=told, opens=opens, result=result)

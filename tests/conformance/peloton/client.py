@@ -14,13 +14,13 @@ import grpc
 import pytest
 
 from protocol.pb.peloton.api.v1alpha import peloton_pb2
-from protocol.pb.peloton.api.v1alpha.host.svc import host_svc_pb2_grpc
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
-from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2, stateless_svc_pb2_grpc
+from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
-from protocol.pb.peloton.api.v1alpha.pod.svc import pod_svc_pb2, pod_svc_pb2_grpc
+from protocol.pb.peloton.api.v1alpha.pod.svc import pod_svc_pb2
 from protocol.pb.peloton.api.v1alpha.watch import watch_pb2
-from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2, watch_svc_pb2_grpc
+from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2
+from tests.conformance.peloton.stubs import Stubs
 
 WAIT_S = 20.0
 T = TypeVar("T")
@@ -39,11 +39,10 @@ class Client:
     """The stubs of one connection, and the few turns that most tests take."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self.channel = grpc.insecure_channel(address)
-        self.jobs = stateless_svc_pb2_grpc.JobServiceStub(self.channel)
-        self.pods = pod_svc_pb2_grpc.PodServiceStub(self.channel)
-        self.hosts = host_svc_pb2_grpc.HostServiceStub(self.channel)
-        self.watches = watch_svc_pb2_grpc.WatchServiceStub(self.channel)
+        stubs = Stubs(self.channel)
+        self.jobs, self.pods, self.hosts, self.watches = stubs.jobs, stubs.pods, stubs.hosts, stubs.watches
 
     def create(self, spec: stateless_pb2.JobSpec, **fields: object) -> Made:
         """Create a job."""
@@ -171,7 +170,7 @@ def refused(code: grpc.StatusCode, *words: str) -> Iterator[None]:
         yield
     assert caught.value.code() is code, caught.value.details()
     for word in words:
-        assert word in caught.value.details()
+        assert word in (caught.value.details() or "")
 
 
 def watch_jobs(*jobs: str, start: int = 0, **fields: object) -> watch_svc_pb2.WatchRequest:

@@ -23,7 +23,7 @@ def port(**fields: object) -> pod_pb2.ContainerSpec:
     return container(ports=[pod_pb2.PortSpec(**fields)])  # type: ignore[arg-type] # any
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Code, dict[str, object]]] = {
     "root pool": (INVALID, {"respool_id": pool("root")}),
     "unknown pool": (UNKNOWN, {"respool_id": pool(str(uuid.uuid4()))}),
     "no spec at all": (INVALID, {"default_spec": None}),

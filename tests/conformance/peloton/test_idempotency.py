@@ -115,12 +115,12 @@ def test_a_key_of_another_request_is_refused_and_does_nothing(client: Client) ->
     for other in (job(name=name, instance_count=2), job(name=unique("other"))):
         with refused(Code.ALREADY_EXISTS):
             send_create(other)(client, key)
-    assert len(client.jobs.GetJobIDFromJobName(jobs_svc.GetJobIDFromJobNameRequest(job_name=name)).job_id) == 1
+    assert (
+        len(client.jobs.GetJobIDFromJobName(jobs_svc.GetJobIDFromJobNameRequest(job_name=name)).job_id) == 1
+    )
     made = client.run(job(instance_count=1))
     with refused(Code.ALREADY_EXISTS):  # of another method too
-        client.pods.StopPod(
-            pods_svc.StopPodRequest(pod_name=pod_name(f"{made.id}-0")), metadata=keyed(key)
-        )
+        client.pods.StopPod(pods_svc.StopPodRequest(pod_name=pod_name(f"{made.id}-0")), metadata=keyed(key))
     assert client.pod(f"{made.id}-0").current.status.desired_state == RUNNING
 
 
@@ -172,7 +172,9 @@ def test_calls_at_once_with_a_key_are_one_call(client: Client) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: send(client, key), range(64)))
     assert all(answer == answers[0] for answer in answers)
-    assert len(client.jobs.GetJobIDFromJobName(jobs_svc.GetJobIDFromJobNameRequest(job_name=name)).job_id) == 1
+    assert (
+        len(client.jobs.GetJobIDFromJobName(jobs_svc.GetJobIDFromJobNameRequest(job_name=name)).job_id) == 1
+    )
 
 
 def test_a_key_counts_for_all_connections(simulated: Server, client: Client) -> None:
@@ -190,9 +192,7 @@ def test_a_bad_key_is_refused(client: Client, key: str) -> None:
 
 def test_two_keys_are_refused(client: Client) -> None:
     with refused(Code.INVALID_ARGUMENT, "idempotency-key"):
-        client.jobs.CreateJob(
-            jobs_svc.CreateJobRequest(spec=job()), metadata=(*keyed("one"), *keyed("two"))
-        )
+        client.jobs.CreateJob(jobs_svc.CreateJobRequest(spec=job()), metadata=(*keyed("one"), *keyed("two")))
 
 
 def test_a_key_means_nothing_to_readers(client: Client) -> None:

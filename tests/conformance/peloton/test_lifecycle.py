@@ -207,8 +207,7 @@ def test_the_revision_of_a_status_only_grows(client: Client) -> None:
     next(watch)
     seen: list[int] = []
     for message in watch:
-        for summary in message.stateless_jobs:
-            seen.append(summary.status.revision.version)
+        seen += [summary.status.revision.version for summary in message.stateless_jobs]
         if message.stateless_jobs and message.stateless_jobs[0].status.pod_stats["POD_STATE_RUNNING"] == 5:
             break
     watch.cancel()

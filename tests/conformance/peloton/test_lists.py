@@ -20,9 +20,7 @@ Key = Callable[[stateless_pb2.JobSummary], str | int]
 ASC, DESC = query_pb2.OrderBy.ORDER_BY_ASC, query_pb2.OrderBy.ORDER_BY_DESC
 
 
-def pages(
-    *orders: tuple[str, query_pb2.OrderBy.Order.ValueType], **fields: int
-) -> query_pb2.PaginationSpec:
+def pages(*orders: tuple[str, query_pb2.OrderBy.Order.ValueType], **fields: int) -> query_pb2.PaginationSpec:
     order_by = [
         query_pb2.OrderBy(order=order, property=query_pb2.PropertyPath(value=name)) for name, order in orders
     ]

@@ -9,7 +9,7 @@ from protocol.pb.peloton.api.v1alpha.host import host_pb2
 from protocol.pb.peloton.api.v1alpha.host.svc import host_svc_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
-from tests.conformance.peloton.client import Client, Made, watch_pods
+from tests.conformance.peloton.client import Client, Made, watch_jobs, watch_pods
 from tests.conformance.peloton.server import host, hosts, serving
 from tests.protocol.peloton.messages import container, job, pod
 
@@ -27,15 +27,15 @@ ON_HOST = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with serving(tmp_path_factory.mktemp("small"), SMALL) as server:
         yield Client(server.grpc)
 
 
-def needing(cpu: float, count: int, **fields: object) -> stateless_pb2.JobSpec:
+def needing(cpu: float, count: int, *ports: pod_pb2.PortSpec) -> stateless_pb2.JobSpec:
     limits = pod_pb2.ResourceSpec(cpu_limit=cpu)
-    return job(instance_count=count, default_spec=pod(container(resource=limits, **fields)))
+    return job(instance_count=count, default_spec=pod(container(resource=limits, ports=ports)))
 
 
 def remove(client: Client, made: Made) -> None:
@@ -86,7 +86,10 @@ def test_a_pod_that_waits_is_stopped_without_a_host(small: Client) -> None:
 
 
 def test_no_host_ever_holds_more_than_it_has(small: Client) -> None:
-    """Told by every change from the beginning on: what stands on a host at any revision fits it."""
+    """Told by every change from an empty beginning on: what stands on a host at any revision fits it."""
+    watch = small.watches.Watch(watch_jobs(), timeout=20)
+    before = next(watch).revision
+    watch.cancel()
     made = [small.create(needing(cpu, count)) for cpu, count in ((1.5, 4), (1, 6), (0.3, 9))]
     needs = {each.id: cpu for each, cpu in zip(made, (1.5, 1, 0.3), strict=True)}
     for each in (made[0], made[1]):
@@ -95,7 +98,7 @@ def test_no_host_ever_holds_more_than_it_has(small: Client) -> None:
     last = small.run(needing(2, 1))
     needs[last.id] = 2
     standing: dict[str, tuple[str, float]] = {}
-    watch = small.watches.Watch(watch_pods(start=1), timeout=20)
+    watch = small.watches.Watch(watch_pods(start=before + 1), timeout=20)
     next(watch)
     for message in watch:
         for it in message.pods:
@@ -110,12 +113,14 @@ def test_no_host_ever_holds_more_than_it_has(small: Client) -> None:
         if any(it.pod_name.value == f"{last.id}-0" and it.status.state in ON_HOST for it in message.pods):
             break
     watch.cancel()
+    remove(small, made[2])
+    remove(small, last)
 
 
 def test_ports_are_one_pods_alone(small: Client) -> None:
     fixed = pod_pb2.PortSpec(name="admin", value=9000, env_name="ADMIN")
     chosen = pod_pb2.PortSpec(name="http", env_name="PORT")
-    made = small.create(needing(0, 3, name="main", ports=[fixed, chosen]))
+    made = small.create(needing(0, 3, fixed, chosen))
     small.await_pods(made.id, "RUNNING", 2)  # two hosts have one port 9000 each
     waits = []
     taken = set()
@@ -133,11 +138,12 @@ def test_ports_are_one_pods_alone(small: Client) -> None:
     status = small.await_pod(waits[0], lambda it: it.reason != "")
     assert "ports" in status.reason
     remove(small, made)
-    many = small.create(needing(0, 9, name="main", ports=[chosen]))
+    many = small.create(needing(0, 9, chosen))
     small.await_pods(many.id, "RUNNING", 8)  # four ports on each of two hosts
     places = [small.pod(f"{many.id}-{number}").current.status for number in range(9)]
     found = [(it.host, it.containers_status[0].ports["http"]) for it in places if it.host]
     assert len(set(found)) == len(found) == 8
+    remove(small, many)
 
 
 def test_a_pod_asks_for_the_most_that_it_needs_at_a_time(small: Client) -> None:
@@ -147,8 +153,10 @@ def test_a_pod_asks_for_the_most_that_it_needs_at_a_time(small: Client) -> None:
         return container(resource=pod_pb2.ResourceSpec(cpu_limit=cpu))
 
     fits = pod(limited(2), limited(2), init_containers=[limited(4), limited(4)])
-    small.run(job(instance_count=2, default_spec=fits))
+    full = small.run(job(instance_count=2, default_spec=fits))
     never = pod(limited(2), limited(2.1))
     made = small.create(job(instance_count=1, default_spec=never))
     status = small.await_pod(f"{made.id}-0", lambda it: it.reason != "")
     assert "cpu" in status.reason
+    remove(small, made)
+    remove(small, full)

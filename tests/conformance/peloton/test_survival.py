@@ -49,7 +49,9 @@ def drain(server: Server) -> None:
 
 
 @pytest.mark.parametrize("end", [drain, crash])
-def test_processes_outlive_the_server_and_are_taken_over(server: Server, end: Callable[[Server], None]) -> None:
+def test_processes_outlive_the_server_and_are_taken_over(
+    server: Server, end: Callable[[Server], None]
+) -> None:
     client = Client(server.grpc)
     made = client.run(job(default_spec=pod(container(LINE, name="main"), kill_grace_period_seconds=5)))
     names = [f"{made.id}-{number}" for number in range(3)]
@@ -154,13 +156,11 @@ def test_a_watch_ends_with_the_server_and_goes_on_with_the_next(kept: Server) ->
 
 def test_a_job_half_made_is_made_whole_after_a_crash(kept: Server) -> None:
     client = Client(kept.grpc)
-    made = client.create(
-        job(instance_count=1_000), create_spec=stateless_pb2.CreateSpec(batch_size=10)
-    )
+    made = client.create(job(instance_count=200), create_spec=stateless_pb2.CreateSpec(batch_size=10))
     kept.kill()
     kept.start()
     client = Client(kept.grpc)
-    client.await_pods(made.id, "RUNNING", 1_000)
+    client.await_pods(made.id, "RUNNING", 200)
     version = client.stop(made.id, made.version)
     kept.kill()
     kept.start()

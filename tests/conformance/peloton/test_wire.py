@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as svc
 from protocol.unimplemented import SERVICES
 from tests.conformance.peloton.client import Client, Code, refused, unique, watch_jobs
 from tests.conformance.peloton.server import QUICK, SIMULATED, Server, serving
+from tests.conformance.peloton.stubs import Whole
 from tests.protocol.peloton.messages import container, job, pod
 
 MEBIBYTE = 2**20
@@ -22,7 +23,9 @@ PATH = "/peloton.api.v1alpha.job.stateless.svc.JobService/"
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A server that takes messages of a mebibyte."""
-    with serving(tmp_path_factory.mktemp("narrow"), SIMULATED + QUICK + "[limits]\nmessage_mb = 1\n") as server:
+    with serving(
+        tmp_path_factory.mktemp("narrow"), SIMULATED + QUICK + "[limits]\nmessage_mb = 1\n"
+    ) as server:
         yield Client(server.grpc)
 
 
@@ -128,26 +131,34 @@ def test_many_calls_at_once_are_all_answered(client: Client) -> None:
 
 
 def test_health(simulated: Server, client: Client) -> None:
-    stub = health_pb2_grpc.HealthStub(client.channel)
+    check: Whole[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse] = client.channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
     names = ["", *(service.full_name for service in SERVICES)]
     for name in names:
-        status = stub.Check(health_pb2.HealthCheckRequest(service=name)).status
+        status = check(health_pb2.HealthCheckRequest(service=name)).status
         assert status == health_pb2.HealthCheckResponse.SERVING
     with refused(Code.NOT_FOUND):
-        stub.Check(health_pb2.HealthCheckRequest(service="nobody"))
+        check(health_pb2.HealthCheckRequest(service="nobody"))
     status_code, body = simulated.get("/healthz")
     assert status_code == 200
     assert json.loads(body)["status"] == "ok"
 
 
 def test_reflection(client: Client) -> None:
-    stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    reflect = client.channel.stream_stream(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
     requests = [reflection_pb2.ServerReflectionRequest(list_services="")]
     requests += [
         reflection_pb2.ServerReflectionRequest(file_containing_symbol=service.full_name)
         for service in SERVICES
     ]
-    listed, *files = stub.ServerReflectionInfo(iter(requests), timeout=20)
+    listed, *files = reflect(iter(requests), timeout=20)
     names = {it.name for it in listed.list_services_response.service}
     assert {service.full_name for service in SERVICES} < names
     assert all(file.file_descriptor_response.file_descriptor_proto for file in files)

@@ -27,6 +27,7 @@ from projections.reading import Closable, JournalReader, Readers, ReaderThreads
 from projections.runner import Projector, ProjectorThread
 from projections.watch.hub import REMEMBERED_APPENDS
 
+
 C = TypeVar("C", bound=Closable)
 C_co = TypeVar("C_co", bound=Closable, covariant=True)
 
@@ -45,6 +46,8 @@ class Sizes:
     """Views of what is over that stay in memory."""
     remembered_appends: int = REMEMBERED_APPENDS
     """Appends that the watch hub remembers."""
+    watcher_behind: int = 100
+    """Messages that wait for one watcher before they are joined."""
 
 
 class RunningWriter(Appender, Protocol):

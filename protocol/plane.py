@@ -193,7 +193,10 @@ class Plane:
             random_id=lambda: self._ground.random_bits(64),
             max_watchers=self.settings.limits.watchers,
             remembered_appends=self._ground.sizes.remembered_appends,
-            bounds=Bounds(buffer_bytes=self.settings.limits.watch_buffer_kb * 1024),
+            bounds=Bounds(
+                max_behind=self._ground.sizes.watcher_behind,
+                buffer_bytes=self.settings.limits.watch_buffer_kb * 1024,
+            ),
         )
         self._tails = Tails(
             revision=self._hot.revision,

@@ -52,6 +52,11 @@ class MemoryRecorder(POPOApplicationRecorder):
         """Let each of the next inserts fail in its way."""
         self._faults.extend(faults)
 
+    def heal(self) -> None:
+        """Let no planned fault happen any more, and the journal be opened again."""
+        self._faults.clear()
+        self._is_lost = False
+
     def insert_rows(self, rows: Sequence[NewRow]) -> Sequence[int]:
         """Store rows; return their revisions."""
         fault = self._faults.popleft() if self._faults else None

@@ -1,0 +1,14 @@
+"""The whole server on one deterministic scheduler, with faults: for tests, and for whoever reads a seed.
+
+`simulation.py` puts it together and runs one seed. What it consists of:
+
+- `loop.py`: the event loop, its virtual time and its seeded choices.
+- `ground.py`: the plane's ground as steps of that loop: writer, projector, readers, clock, chance.
+- `hosts.py`: the hosts, which outlive servers and never start a run twice.
+- `network.py`: calls as bytes to the real servicers and back, with crashes in between.
+- `server.py`: one server after another over the same journal.
+- `clients.py`, `wishes.py`, `watchers.py`: who calls, what for, and who watches.
+- `trouble.py`: what goes wrong, and when.
+- `books.py`: the journal as it is read by nobody but the laws; `laws.py`: what must hold.
+- `story.py`: what happened, in order.
+"""

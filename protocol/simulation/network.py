@@ -1,0 +1,252 @@
+"""Calls in memory: bytes go to the real servicer, late or not at all, and bytes come back.
+
+1. A servicer is called as gRPC calls it: with the deserialised request and a context; the endpoints
+   are those of the real mount (protocol/unimplemented.py).
+2. A caller who goes away cancels the call on the server, later. A deadline does so, too.
+3. When the server crashes, what is open ends as UNAVAILABLE; what was on its way back may arrive.
+4. What a servicer raises beside an abort breaks a law.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import Context
+from random import Random
+from typing import NoReturn, TypeVar, cast
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from protocol.calls import Metadata
+from protocol.simulation.loop import Life, SimulatedLoop, context_of
+from protocol.simulation.story import LawBroken
+from protocol.unimplemented import Endpoint
+
+M = TypeVar("M", bound=Message)
+Behaviour = Callable[[object, "ServerContext"], Awaitable[object]]
+
+WINDOW = 2
+"""Messages of a stream that may be under way before its server waits."""
+
+
+class CallFailed(Exception):  # noqa: N818 - said of the call
+    """The call ended with an error."""
+
+    def __init__(self, code: StatusCode, details: str) -> None:
+        super().__init__(f"{code.name}: {details}")
+        self.code = code
+        self.details = details
+
+
+class Aborted(Exception):  # noqa: N818 - as gRPC's own
+    """Raised by a servicer's abort."""
+
+
+class Call:
+    """One call, from the client's side to the server's."""
+
+    def __init__(
+        self, loop: SimulatedLoop, path: str, wire: bytes, metadata: Metadata, deadline: float | None
+    ) -> None:
+        self.loop = loop
+        self.path = path
+        self.wire = wire
+        self.metadata = metadata
+        self.deadline = deadline
+        self.life: Life | None = None
+        """Of the server that has it, None while it is under way."""
+        self.task: asyncio.Task[None] | None = None
+        self.is_over = False
+        """True when the client needs no more of it."""
+        self.sent: deque[bytes | CallFailed | None] = deque()
+        """On its way to the client; None is the end."""
+        self.arrived: deque[bytes | CallFailed | None] = deque()
+        self.waiting: asyncio.Future[None] | None = None
+        self.room: asyncio.Future[None] | None = None
+
+    async def receive(self) -> bytes | None:
+        """Wait for the next message; None at the end of a stream. Raises CallFailed."""
+        while not self.arrived:
+            self.waiting = self.loop.create_future()
+            try:
+                await self.waiting
+            finally:
+                self.waiting = None
+        first = self.arrived.popleft()
+        if self.room is not None and not self.room.done():
+            self.room.set_result(None)
+        if isinstance(first, CallFailed):
+            raise first
+        return first
+
+    def arrive(self) -> None:
+        """Take in what is the next on its way."""
+        if self.sent:
+            self.arrived.append(self.sent.popleft())
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+
+class ServerContext:
+    """What a servicer sees of its call."""
+
+    def __init__(self, call: Call, send: Callable[[Call, bytes | CallFailed | None], None]) -> None:
+        self._call = call
+        self._send = send
+        self.serialize: Callable[[object], bytes] = lambda _: b""
+
+    def invocation_metadata(self) -> Metadata:
+        """Return what came with the call."""
+        return self._call.metadata
+
+    def time_remaining(self) -> float | None:
+        """Return the seconds until the deadline."""
+        deadline = self._call.deadline
+        return None if deadline is None else deadline - self._call.loop.time()
+
+    async def abort(self, code: StatusCode, details: str = "", trailing_metadata: Metadata = ()) -> NoReturn:
+        """End the call with an error."""
+        del trailing_metadata
+        self._send(self._call, CallFailed(code, details))
+        raise Aborted
+
+    async def write(self, message: object) -> None:
+        """Send one message of a stream, when there is room for it."""
+        call = self._call
+        while len(call.sent) + len(call.arrived) >= WINDOW:
+            call.room = call.loop.create_future()
+            await call.room
+        self._send(call, self.serialize(message))
+
+
+class Network:
+    """The way to the server, when there is one.
+
+    Args:
+        loop: Of everything.
+        chance: Decides how long things take.
+    """
+
+    def __init__(self, loop: SimulatedLoop, chance: Random) -> None:
+        self._loop = loop
+        self._chance = chance
+        self._endpoints: Mapping[str, Endpoint] = {}
+        self._life: Life | None = None
+        self._open: dict[Call, None] = {}
+        self._count = 0
+        self._outside = context_of("network", loop.outside)
+        self.is_calm = False
+        """True when nothing takes any time."""
+
+    def connect(self, endpoints: Mapping[str, Endpoint], life: Life) -> None:
+        """Let calls reach a server."""
+        self._endpoints, self._life = endpoints, life
+
+    def cut(self) -> None:
+        """Let no call reach the server any more, and end those that it has."""
+        self._life = None
+        for call in list(self._open):
+            if call.life is not None:
+                while len(call.sent) and self._chance.random() < 0.5:  # noqa: PLR2004 - a coin
+                    call.sent.pop()
+                self._send(call, CallFailed(StatusCode.UNAVAILABLE, "connection lost"))
+
+    async def unary(
+        self,
+        path: str,
+        request: Message,
+        answer: type[M],
+        *,
+        metadata: Metadata = (),
+        timeout: float | None = None,  # noqa: ASYNC109 - the client's deadline
+    ) -> M:
+        """Make a call with one answer. Raises CallFailed."""
+        call = self._begin(path, request, metadata, timeout)
+        try:
+            wire = await call.receive()
+        finally:
+            self._leave(call)
+        if wire is None:
+            raise LawBroken("every call is answered", f"{path} ended without an answer")
+        return answer.FromString(wire)
+
+    async def stream(
+        self, path: str, request: Message, answer: type[M], *, metadata: Metadata = ()
+    ) -> AsyncIterator[M]:
+        """Make a call with a stream of answers. Raises CallFailed."""
+        call = self._begin(path, request, metadata, None)
+        try:
+            while (wire := await call.receive()) is not None:
+                yield answer.FromString(wire)
+        finally:
+            self._leave(call)
+
+    # ------------------------------------------------------------ under way
+
+    def _begin(self, path: str, request: Message, metadata: Metadata, wait_s: float | None) -> Call:
+        deadline = None if wait_s is None else self._loop.time() + wait_s
+        call = Call(self._loop, path, request.SerializeToString(), metadata, deadline)
+        self._open[call] = None
+        self._later(lambda: self._reach(call))
+        if wait_s is not None:
+            self._loop.call_later(wait_s, lambda: self._expire(call), context=self._outside)
+        return call
+
+    def _leave(self, call: Call) -> None:
+        call.is_over = True
+        self._open.pop(call, None)
+        task = call.task
+        if task is not None and not task.done():
+            self._later(lambda: _cancel(task))
+
+    def _expire(self, call: Call) -> None:
+        if not call.is_over:
+            call.sent.clear()
+            call.arrived.append(CallFailed(StatusCode.DEADLINE_EXCEEDED, "deadline exceeded"))
+            call.arrive()
+
+    def _reach(self, call: Call) -> None:
+        if call.is_over:
+            return
+        life = self._life
+        if life is None:
+            self._send(call, CallFailed(StatusCode.UNAVAILABLE, "connection refused"))
+            return
+        self._count += 1
+        call.life = life
+        place = context_of(f"{life.name}/call-{self._count}", life)
+        call.task = self._loop.create_task(self._serve(call), context=place)
+
+    async def _serve(self, call: Call) -> None:
+        endpoint = self._endpoints[call.path]
+        context = ServerContext(call, self._send)
+        context.serialize = cast("Callable[[object], bytes]", endpoint.response_serializer)
+        read = cast("Callable[[bytes], object]", endpoint.request_deserializer)
+        behaviour = cast("Behaviour", endpoint.unary_stream or endpoint.unary_unary)
+        try:
+            response = await behaviour(read(call.wire), context)
+            self._send(call, None if endpoint.response_streaming else context.serialize(response))
+        except Aborted:
+            pass
+        except asyncio.CancelledError:
+            self._send(call, CallFailed(StatusCode.CANCELLED, "the server cancelled the call"))
+        except Exception as error:  # noqa: BLE001 - reported as what it is
+            broken = LawBroken("a servicer raises nothing but aborts", f"{call.path}: {error!r}")
+            broken.__cause__ = error
+            self._loop.failures.append(broken)
+
+    def _send(self, call: Call, what: bytes | CallFailed | None) -> None:
+        if not call.is_over:
+            call.sent.append(what)
+            self._later(call.arrive)
+
+    def _later(self, what: Callable[[], None]) -> None:
+        place: Context = self._outside
+        if self.is_calm or self._chance.random() < 0.7:  # noqa: PLR2004 - mostly at once
+            self._loop.call_soon(what, context=place)
+        else:
+            self._loop.call_later(self._chance.random() * 0.05, what, context=place)
+
+
+def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()

@@ -1,0 +1,266 @@
+"""One server after another over the same journal, blobs, tables and hosts.
+
+1. A crash takes everything of a server but those; a stop drains first, as SIGTERM does.
+2. A server whose journal is fenced, or that cannot start, ends by itself, as the program does.
+3. Who supervises starts the next one after a pause.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from actors.effects.ledger import Ledger
+from actors.kernel.kernel import Kernel
+from events.codec import Codec
+from events.journal import Journal, MemoryBlobs, MemoryRecorder
+from projections.hot import HotViews
+from projections.tables import Tables, views_codec
+from protocol import peloton
+from protocol.calls import Calls
+from protocol.plane import Plane, Unusable
+from protocol.settings import HostSettings, LimitSettings, Settings
+from protocol.simulation.ground import Pace, SimulatedGround
+from protocol.simulation.hosts import Machine
+from protocol.simulation.loop import Life, SimulatedLoop, context_of
+from protocol.simulation.network import Network
+from protocol.simulation.story import Story
+from protocol.unimplemented import endpoints
+from protocol.vocabulary import journal_codec
+
+BACKOFF_S = 4
+BACKOFF_MAX_S = 40
+RULES = peloton.Rules(instances_per_job=1_000, backoff_s=BACKOFF_S, backoff_max_s=BACKOFF_MAX_S)
+
+
+class SimulatedPlane(Plane):
+    """A plane that shows its insides to the laws."""
+
+    @property
+    def hot(self) -> HotViews:
+        """The hot views."""
+        return self._hot
+
+    @property
+    def tables(self) -> Tables:
+        """The tables."""
+        return self._tables
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel."""
+        return self._kernel
+
+    @property
+    def ledger(self) -> Ledger:
+        """The placer's books."""
+        return self._placer._ledger  # noqa: SLF001 - compared with the journal, by nobody else
+
+    def drop(self) -> None:
+        """Close files, as the end of a process does."""
+        for closable in (self._cold, self._tables):
+            with suppress(sqlite3.Error):
+                closable.close()
+        self._down.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A data directory that nobody else wants."""
+
+    path: Path
+    is_memory: bool = False
+
+    @property
+    def pods(self) -> Path:
+        """Directory of sandboxes; there are none."""
+        return self.path / "pods"
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class NoSandboxes:
+    """Files of runs: none."""
+
+    async def files(self, pod: str, run: int) -> Sequence[str]:
+        """Return no paths."""
+        del pod, run
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """What takes long to make, and knows nothing of any simulation."""
+
+    journal: Codec = field(default_factory=journal_codec)
+    views: Codec = field(default_factory=views_codec)
+
+
+@dataclass(slots=True, kw_only=True)
+class Estate:
+    """What outlives servers."""
+
+    path: Path
+    codecs: Codecs
+    recorder: MemoryRecorder
+    machine: Machine
+    blobs: MemoryBlobs
+    hosts: tuple[HostSettings, ...] = ()
+    """Declared to the next server."""
+
+    def journal(self) -> Journal:
+        """Open the journal."""
+        return Journal.in_memory(self.codecs.journal, recorder=self.recorder, blobs=self.blobs)
+
+    @property
+    def views(self) -> Path:
+        """File of the tables."""
+        return self.path / "views.sqlite"
+
+
+class Supervisor:
+    """Starts servers, and the next one when one has ended.
+
+    Args:
+        loop: Of everything.
+        chance: Decides how long things take.
+        estate: What servers work on.
+        network: Reaches the server that is there.
+        pace: Of the servers' steps.
+        story: Told of starts and ends.
+        on_commit: Told after each commit of a server.
+    """
+
+    def __init__(
+        self,
+        *,
+        loop: SimulatedLoop,
+        chance: Random,
+        estate: Estate,
+        network: Network,
+        pace: Pace,
+        story: Story,
+        on_commit: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._chance = chance
+        self._estate = estate
+        self._network = network
+        self._pace = pace
+        self._story = story
+        self._on_commit = on_commit
+        self._place = context_of("supervisor", loop.outside)
+        self.lives: list[Life] = []
+        self.plane: SimulatedPlane | None = None
+        self.ground: SimulatedGround | None = None
+        self.is_serving = False
+        self.is_stopping = False
+
+    # ------------------------------------------------------------ starting
+
+    def start(self) -> None:
+        """Start a server."""
+        number = len(self.lives) + 1
+        life = Life(f"server-{number}")
+        self.lives.append(life)
+        chance = Random(self._chance.getrandbits(64))  # noqa: S311 - seeded on purpose
+        self.ground = SimulatedGround(
+            loop=self._loop,
+            life=life,
+            chance=chance,
+            pace=self._pace,
+            machine=self._estate.machine,
+            on_commit=self._on_commit,
+        )
+        self._story.tell(life.name, f"starts, {self.ground.sizes}")
+        settings = Settings(
+            data=str(self._estate.path),
+            hosts=self._estate.hosts,
+            limits=LimitSettings(
+                mailbox=chance.choice((3, 10_000)), watch_buffer_kb=chance.choice((16, 4_096))
+            ),
+        )
+        journal = self._estate.journal()
+        reader = journal.reader()
+        tables = Tables(
+            self._estate.views,
+            identity=journal.identity,
+            head=reader.head(),
+            codec=self._estate.codecs.views,
+        )
+        self.plane = SimulatedPlane(settings, Directory(self._estate.path), journal, tables, self.ground)
+        self._loop.start(self._serve(self.plane, life, chance), f"{life.name}/main", life)
+
+    async def _serve(self, plane: SimulatedPlane, life: Life, chance: Random) -> None:
+        fenced = self._loop.create_task(plane.fenced.wait())
+        fenced.add_done_callback(lambda _: self._end_soon(life, chance.random() * 2))
+        try:
+            await plane.start()
+        except Unusable as error:
+            self._story.tell(life.name, f"cannot start: {error}")
+            self._end_soon(life, 0)
+            return
+        gateway = plane.gateway
+        servicers = peloton.servicers(
+            gateway,
+            Calls(peloton.ORIGIN, new_id=gateway.new_id),
+            rules=RULES,
+            sandboxes=NoSandboxes(),
+            http_address=lambda: ("192.0.2.1", 80),
+            now=lambda: self._loop.now,
+        )
+        paths = {
+            path: endpoint
+            for service, servicer in servicers.items()
+            for path, endpoint in endpoints(service, servicer)
+        }
+        self._network.connect(paths, life)
+        self.is_serving = True
+        self._story.tell(life.name, f"serves from revision {plane.revision}")
+
+    def _end_soon(self, life: Life, after_s: float) -> None:
+        self._loop.call_later(
+            after_s,
+            lambda: self.crash("ends by itself") if self.lives[-1] is life else None,
+            context=self._place,
+        )
+
+    # ------------------------------------------------------------ ending
+
+    def crash(self, why: str = "crashes") -> None:
+        """Let the server be gone, and the next one come."""
+        life, plane = self.lives[-1], self.plane
+        if plane is None or life.is_over:
+            return
+        self._story.tell(life.name, why)
+        self.is_serving = self.is_stopping = False
+        self._loop.end(life)
+        self._network.cut()
+        plane.drop()
+        self.plane = self.ground = None
+        if self._chance.random() < 0.1:  # noqa: PLR2004 - now and then the disposable file is lost
+            self._estate.views.write_bytes(b"")
+        self._loop.call_later(
+            0 if self._pace.is_calm else self._chance.random(), self.start, context=self._place
+        )
+
+    def stop(self) -> None:
+        """Have the server drain and end, as SIGTERM does."""
+        life, plane = self.lives[-1], self.plane
+        if plane is None or life.is_over or self.is_stopping or not self.is_serving:
+            return
+        self._story.tell(life.name, "is told to stop")
+        self.is_stopping = True
+        self._loop.start(self._stop(plane), f"{life.name}/stop", life)
+
+    async def _stop(self, plane: SimulatedPlane) -> None:
+        await plane.drain()
+        drained = asyncio.Event()
+        self._loop.call_later(self._chance.random() * 3, drained.set)
+        await drained.wait()
+        await plane.close()
+        self._loop.call_soon(lambda: self.crash("has stopped"), context=self._place)

@@ -1,0 +1,254 @@
+"""One seed: a storm of clients and faults, then calm, then a last crash; and the laws after each.
+
+1. Everything that is decided by chance is decided by the seed: the same seed is the same story.
+2. The storm lasts so many steps. Then no fault happens any more, clients and watchers finish, and a
+   minute passes; what is at rest then is compared with the journal.
+3. The last crash happens at rest: the server that follows changes no goal and disturbs no run.
+"""
+
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import structlog
+
+from actors.pod.state import PodState
+from events.goal import Goal
+from events.journal import Journal, MemoryBlobs, MemoryRecorder
+from events.pod import PodPhase
+from protocol.simulation.books import Books
+from protocol.simulation.clients import Client
+from protocol.simulation.ground import Pace
+from protocol.simulation.hosts import Machine
+from protocol.simulation.laws import check_rest
+from protocol.simulation.loop import SimulatedLoop
+from protocol.simulation.network import Network
+from protocol.simulation.server import Codecs, Estate, Supervisor
+from protocol.simulation.story import EPOCH, LawBroken, Story
+from protocol.simulation.trouble import ALL, Kind, Trouble, hosts
+from protocol.simulation.watchers import WatchingClient
+from protocol.simulation.wishes import Known, Wishes
+
+STEPS = 1_800
+"""Steps of a storm."""
+REST = 60_000_000
+"""Microseconds of calm before the laws are looked at."""
+BOUND = 400_000
+"""Steps after which something must be running in circles."""
+_FOREVER = 2**62
+_SERIOUS = ("error", "critical", "exception")
+_EXPECTED = ("journal_fenced",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one seed."""
+
+    seed: int
+    story: Story
+    revision: int
+    servers: int
+    steps: int
+    broken: BaseException | None = None
+    """The law that was broken, or what was raised; None when all held."""
+
+
+def reproduction(seed: int, steps: int, faults: Sequence[Kind]) -> str:
+    """Return the one command that runs a seed again."""
+    given = "" if steps == STEPS else f" --steps {steps}"
+    if tuple(faults) != ALL:
+        given += f" --faults {','.join(faults)}"
+    return f"PYTHONHASHSEED=0 polyplane simulate --seed {seed}{given}"
+
+
+def simulate(seeds: Iterable[int], *, steps: int = STEPS, faults: Sequence[Kind] = ALL) -> Iterator[Result]:
+    """Run seeds, one after another."""
+    codecs = Codecs()
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(prefix="simulation-") as path:
+            yield Simulation(seed, Path(path), codecs, steps=steps, faults=faults).run()
+
+
+class Simulation:
+    """One seed, put together."""
+
+    def __init__(self, seed: int, path: Path, codecs: Codecs, *, steps: int, faults: Sequence[Kind]) -> None:
+        self._seed = seed
+        self._steps = steps
+        self._is_calm = False
+        self._is_over = False
+        self._loop = SimulatedLoop(self._chance("loop"), EPOCH)  # type: ignore[abstract]  # no sockets on purpose
+        self.story = Story(lambda: self._loop.now)
+        recorder, blobs = MemoryRecorder(f"simulation-{seed}"), MemoryBlobs()
+        journal = Journal.in_memory(codecs.journal, recorder=recorder, blobs=blobs)
+        self._books = Books(journal.reader(), self.story)
+        self._machine = Machine(self._loop, self._chance("hosts"), self.story, self._books)
+        estate = Estate(
+            path=path,
+            codecs=codecs,
+            recorder=recorder,
+            blobs=blobs,
+            machine=self._machine,
+            hosts=hosts(self._chance("declared")),
+        )
+        self._network = Network(self._loop, self._chance("network"))
+        self._pace = Pace(self._loop, self._chance("pace"))
+        self._supervisor = Supervisor(
+            loop=self._loop,
+            chance=self._chance("servers"),
+            estate=estate,
+            network=self._network,
+            pace=self._pace,
+            story=self.story,
+            on_commit=self._committed,
+        )
+        self._trouble = Trouble(
+            chance=self._chance("trouble"),
+            kinds=faults,
+            estate=estate,
+            supervisor=self._supervisor,
+            story=self.story,
+        )
+        self._people()
+
+    def _people(self) -> None:
+        chance, known = self._chance("people"), Known()
+        wishes = Wishes(self._chance("wishes"), known)
+        self._clients = [
+            Client(
+                f"client-{number}",
+                chance=self._chance(f"client-{number}"),
+                network=self._network,
+                wishes=wishes,
+                known=known,
+                books=self._books,
+                story=self.story,
+                is_over=lambda: self._is_calm,
+            )
+            for number in range(1, chance.randint(2, 5))
+        ]
+        self._watchers = [
+            WatchingClient(
+                f"watcher-{number}",
+                chance=self._chance(f"watcher-{number}"),
+                network=self._network,
+                known=known,
+                books=self._books,
+                story=self.story,
+                is_over=lambda: self._is_calm,
+                max_behind=self._machine.watcher_behind,
+            )
+            for number in range(1, chance.randint(2, 5))
+        ]
+
+    def _chance(self, what: str) -> Random:
+        return Random(f"{self._seed}:{what}")  # noqa: S311 - seeded on purpose
+
+    # ------------------------------------------------------------ running
+
+    def run(self) -> Result:
+        """Run the seed, and tell what became of it."""
+        broken: BaseException | None = None
+        with _logs_to(self._logged), self._loop.running():
+            try:
+                self._run()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the seed's result
+                broken = error
+                self.story.tell("broken", f"{type(error).__name__}: {error}")
+            self._is_over = True
+            self._loop.bury([*self._supervisor.lives, self._loop.outside])
+            if self._supervisor.plane is not None:
+                self._supervisor.plane.drop()
+        return Result(
+            seed=self._seed,
+            story=self.story,
+            revision=self._books.head,
+            servers=len(self._supervisor.lives),
+            steps=self._loop.steps,
+            broken=broken,
+        )
+
+    def _run(self) -> None:
+        self._supervisor.start()
+        people = [self._loop.start(client.run(), f"client-{n}") for n, client in enumerate(self._clients)]
+        for number, watcher in enumerate(self._watchers):
+            self._loop.start(watcher.run(), f"watcher-{number}")
+        self._go(lambda: self._loop.steps >= self._steps)
+        self.story.tell("simulation", "calm")
+        self._trouble.end()
+        self._pace.is_calm = self._network.is_calm = self._machine.is_calm = self._is_calm = True
+        self._supervisor.crash("is replaced: all hosts are declared")
+        self._go(lambda: all(person.done() for person in people))
+        self._rest()
+        before = self._settled()
+        self._supervisor.crash("crashes at rest")
+        self._rest()
+        after = self._settled()
+        for stream, (goal, run) in before.items():
+            if after[stream][0] is not goal or (run and after[stream][1] != run):
+                raise LawBroken("a restart changes nothing", f"{stream}: {goal}, {run}; {after[stream]}")
+
+    def _rest(self) -> None:
+        """Let a minute pass, then let all be done that needs no time; and look."""
+        until = self._loop.now + REST
+        self._go(lambda: self._loop.is_quiet and self._supervisor.is_serving, until)
+        self._go(lambda: False, until)
+        self.story.tell("simulation", "rests")
+        plane = self._supervisor.plane
+        if plane is None or not self._supervisor.is_serving:
+            raise LawBroken("a server serves", "there is none")
+        check_rest(self._books, plane, self._machine, self._loop.now)
+        for watcher in self._watchers:
+            watcher.check(is_at_rest=True)
+
+    def _settled(self) -> dict[str, tuple[Goal, int]]:
+        """Return goals, and the run of every pod that runs until it is stopped; 0 for the others."""
+        return {stream: (pod.goal, pod.run if _is_steady(pod) else 0) for stream, pod in self._books.pods()}
+
+    def _go(self, is_done: Callable[[], bool], until: int = _FOREVER) -> None:
+        loop = self._loop
+        bound = loop.steps + BOUND
+        while not is_done() and loop.step(until):
+            if loop.failures:
+                raise loop.failures[0]
+            self._trouble.after_step()
+            if loop.steps > bound:
+                raise LawBroken("things come to an end", f"{BOUND} steps were not enough")
+
+    # ------------------------------------------------------------ what is heard
+
+    def _committed(self) -> None:
+        self._books.read_on()
+        self._trouble.at_commit()
+
+    def _logged(self, level: str, event: str, facts: str) -> None:
+        if self._is_over:
+            return
+        self.story.tell("log", f"{level} {event} {facts}")
+        if level in _SERIOUS and event not in _EXPECTED:
+            raise LawBroken("the server logs no mistakes", f"{event} {facts}")
+
+
+def _is_steady(pod: PodState) -> bool:
+    return pod.phase is PodPhase.RUNNING and not any(key == "simulate.run_s" for key, _ in pod.spec.labels)
+
+
+@contextmanager
+def _logs_to(tell: Callable[[str, str, str], None]) -> Generator[None, None, None]:
+    """Have every line of the log told instead of printed."""
+
+    def take(_: object, level: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event = str(entry.pop("event", ""))
+        tell(level, event, " ".join(f"{key}={value!r}" for key, value in sorted(entry.items())))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[take])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

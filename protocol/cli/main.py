@@ -190,6 +190,26 @@ def watch(
     finish(server, lambda to: it.watch(to, output, start=start, job=job, pods=pods))
 
 
+@app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="How many seeds, one after another.")] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the storm before the calm.")] = 1_800,
+    faults: Annotated[
+        str, typer.Option(help="What may go wrong: some of crash,stop,disk,run,link,host; empty for nothing.")
+    ] = "crash,stop,disk,run,link,host",
+    story: Annotated[bool, typer.Option("--story", help="Tell the story also of seeds that hold.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run the whole server on simulated time with faults, and tell the story of a seed that fails."""
+    from protocol.cli import simulate as it
+
+    is_json = output is Output.JSON
+    raise typer.Exit(
+        it.run(seed=seed, count=count, steps=steps, faults=faults, is_told=story, is_json=is_json)
+    )
+
+
 def finish(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> None:
     """Run a command against a server and end with its code."""
     raise typer.Exit(talk(server, command))

@@ -33,8 +33,8 @@ proto: $(STAMP)  ## protocol/pb again from protocol/proto
 bench: $(STAMP)  ## ratios against peers and bare echoes
 	$(BIN)/python -m bench
 
-soak: $(STAMP)  ## the long tests
-	$(BIN)/python -m pytest -n $(JOBS) -m soak --timeout=3600
+soak: $(STAMP)  ## the long tests; SEEDS=N says how many seeds are simulated
+	SEEDS='$(SEEDS)' $(BIN)/python -m pytest -n $(JOBS) -m soak --timeout=3600
 
 clean:  ## everything that the other words made
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

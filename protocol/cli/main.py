@@ -191,6 +191,65 @@ def watch(
 
 
 @app.command()
+def history(
+    entity: Annotated[str, typer.Argument(help="The entity, such as job/ID, pod/ID-0 or host/NAME.")],
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many events.")] = 50,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List what happened to an entity and who caused it, newest first."""
+    from protocol.cli import rewind
+
+    finish(server, lambda it: rewind.history(it, entity, output, limit=limit))
+
+
+@app.command()
+def show(
+    entity: Annotated[str, typer.Argument(help="The entity, such as job/ID, pod/ID-0 or host/NAME.")],
+    at: Annotated[str, typer.Option(metavar="REVISION|TIME", help="The moment; now if left out.")] = "",
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print the state of an entity, now or at any moment of the past."""
+    from protocol.cli import rewind
+
+    finish(server, lambda it: rewind.show(it, entity, output, at=at))
+
+
+@app.command()
+def diff(
+    entity: Annotated[str, typer.Argument(help="The entity, such as job/ID, pod/ID-0 or host/NAME.")],
+    start: Annotated[str, typer.Option("--from", metavar="REVISION|TIME", help="The earlier moment.")],
+    end: Annotated[
+        str, typer.Option("--to", metavar="REVISION|TIME", help="The later moment; now if left out.")
+    ] = "",
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print in what two states of an entity differ."""
+    from protocol.cli import rewind
+
+    finish(server, lambda it: rewind.diff(it, entity, output, start=start, end=end))
+
+
+@app.command()
+def replay(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Data directory; its server may run.")],
+    entity: Annotated[str, typer.Option(help="Only this entity, such as job/ID.")] = "",
+    step: Annotated[bool, typer.Option("--step", help="Wait for Enter after each event.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only say what is wrong.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Fold a journal with today's code, offline and read-only, and say what is wrong with it.
+
+    Exit code 1 when something is wrong, 2 when the journal cannot be read.
+    """
+    from protocol.cli import replay as command
+
+    raise typer.Exit(command.replay(data, output, entity=entity, is_stepped=step, is_check=check))
+
+
+@app.command()
 def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     count: Annotated[int, typer.Option(min=1, help="How many seeds, one after another.")] = 1,

@@ -11,15 +11,13 @@
 import base64
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from events.attachment import Attachment
-
-Tree: TypeAlias = "dict[str, Tree] | list[Tree] | str | int | float | bool | None"
-"""What JSON can say."""
+from protocol.trees import Tree
 
 BYTES_SHOWN = 48
 REST = "…"
@@ -156,47 +154,3 @@ def _key(key: object) -> str:
 def _rank(key: object) -> tuple[float, str]:
     """Numbers in their order, before texts in theirs."""
     return (key, "") if isinstance(key, int) else (math.inf, _key(key))
-
-
-# ---------------------------------------------------------------- differences
-
-
-class Difference(NamedTuple):
-    """One place in which two trees differ."""
-
-    path: str
-    """Keys and positions, joined by dots."""
-    before: Tree
-    after: Tree
-    is_added: bool = False
-    """True when there was nothing before; `before` is then None."""
-    is_removed: bool = False
-
-
-def differences(before: Tree, after: Tree, path: str = "") -> Iterable[Difference]:
-    """Yield where two trees differ, in the order of the first one's keys, then the second's."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = [*before, *(key for key in after if key not in before)]
-        parts = [(key, before.get(key), after.get(key), key in before, key in after) for key in keys]
-    elif isinstance(before, list) and isinstance(after, list):
-        length = max(len(before), len(after))
-        parts = [
-            (
-                str(place),
-                before[place] if place < len(before) else None,
-                after[place] if place < len(after) else None,
-                place < len(before),
-                place < len(after),
-            )
-            for place in range(length)
-        ]
-    else:
-        if before != after or type(before) is not type(after):
-            yield Difference(path, before, after)
-        return
-    for key, old, new, was, is_now in parts:
-        here = f"{path}.{key}" if path else key
-        if was and is_now:
-            yield from differences(old, new, here)
-        else:
-            yield Difference(here, old, new, is_added=not was, is_removed=not is_now)

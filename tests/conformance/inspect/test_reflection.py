@@ -31,7 +31,7 @@ async def test_reflection_and_health_know_the_service() -> None:
                 ServerReflectionRequest(list_services=""),
                 ServerReflectionRequest(file_containing_symbol=NAME),
             ]
-            call = ServerReflectionStub(channel).ServerReflectionInfo(iter(requests))  # type: ignore[attr-defined]  # stubs are of the other kind
+            call = ServerReflectionStub(channel).ServerReflectionInfo(iter(requests))  # type: ignore[arg-type, operator]  # stubs are of the other kind
             listed, described = [answer async for answer in call]
             names = {service.name for service in listed.list_services_response.service}
             assert names > {NAME, *(service.full_name for service in SERVICES)}

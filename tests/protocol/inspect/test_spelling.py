@@ -15,8 +15,9 @@ from projections.tail.part import Part
 from protocol.inspect.translate.events import BODY, read_time, spell_event, spell_time
 from protocol.inspect.translate.parts import MESSAGE_BYTES, spell_part
 from protocol.inspect.translate.requests import read_token, spell_token
-from protocol.inspect.translate.spelling import REST, Bounds, Difference, Tree, differences, spell
+from protocol.inspect.translate.spelling import REST, Bounds, spell
 from protocol.pb.polyplane.inspect.v1 import inspect_pb2 as pb
+from protocol.trees import Difference, Tree, differences
 from tests.strategies import host_events, job_events, pod_events
 
 events = st.one_of(job_events(), pod_events(), host_events())

@@ -1,0 +1,97 @@
+"""A data directory's journal, opened so that nothing can be written to it.
+
+1. The lock is not taken: a server may run meanwhile, and what it appends later is not seen.
+2. Rows are read as they stand; what cannot be decoded is for the reader to say.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from events.codec import Codec
+from events.journal import FileBlobs, MemoryBlobs, UnreadableJournal
+from events.journal.row import Decoder
+from events.journal.sqlite import SCHEMA
+from events.journal.sqlite_rows import SQLiteRows
+from events.journal.store import Row, Rows
+
+PAGE = 1_000
+
+
+class Source:
+    """Rows up to the head at the time of opening.
+
+    Args:
+        rows: Where they are read.
+        decoder: Makes records of them.
+        identity: Of the journal.
+    """
+
+    def __init__(self, rows: Rows, decoder: Decoder, identity: str) -> None:
+        self.decoder = decoder
+        self.identity = identity
+        self.head = rows.head()
+        self._rows = rows
+
+    @classmethod
+    def open(cls, directory: Path, codec: Codec) -> Self:
+        """Open the journal of a data directory. Raises UnreadableJournal, whose text is one line."""
+        path = directory / "journal.sqlite"
+        if not path.is_file():
+            raise UnreadableJournal(f"journal {path}: no such file")
+        blobs = directory / "blobs"
+        try:
+            rows = SQLiteRows(path)
+            try:
+                identity = _identity(path)
+                decoder = Decoder(codec, FileBlobs(blobs) if blobs.is_dir() else MemoryBlobs())
+                return cls(rows, decoder, identity)
+            except BaseException:
+                rows.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise UnreadableJournal(f"journal {path}: {error}") from None
+
+    def rows(self, entity: str = "") -> Iterator[Row]:
+        """Yield all rows, or those of one entity, in order. Raises UnreadableJournal."""
+        start = 1
+        try:
+            while True:
+                if entity:
+                    page = self._rows.stream(entity, start - 1, PAGE, self.head, descending=False)
+                else:
+                    page = self._rows.page(start, PAGE, self.head)
+                yield from page
+                if len(page) < PAGE:
+                    return
+                revision, _, version, _, _ = page[-1]
+                start = (version if entity else revision) + 1
+        except sqlite3.Error as error:
+            raise UnreadableJournal(f"journal: {error}") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._rows.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _identity(path: Path) -> str:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        meta = dict(connection.execute("SELECT name, value FROM meta"))
+    finally:
+        connection.close()
+    if meta.get("schema") != str(SCHEMA):
+        raise UnreadableJournal(
+            f"journal {path}: has schema {meta.get('schema')}, this program reads {SCHEMA}"
+        )
+    return str(meta.get("identity", ""))

@@ -45,12 +45,14 @@ class Need(NamedTuple):
     chosen_ports: int
 
 
-class Waiting(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Waiting:
     """A pod in line."""
 
     order: int
     pod: str
     run: int
+    need: Need
 
 
 @dataclass(slots=True)
@@ -72,8 +74,8 @@ class Placer:
         self._later = later
         self._ledger = Ledger()
         self._lines: dict[Need, Line] = {}
-        self._asked: dict[str, int] = {}
-        """The run for which each pod in line asked."""
+        self._asked: dict[str, Waiting] = {}
+        """Where each pod stands; whatever else a line has of it is void."""
         self._order = 0
         self._is_round_due = False
         self._is_telling_due = False
@@ -105,24 +107,19 @@ class Placer:
     def _request(self, stream: str, effect: RequestPlacement) -> None:
         pod = id_of(stream)
         spec = self._ledger.spec_of(pod)
-        if spec is None or self._asked.get(pod) == effect.run:
+        waiting = self._asked.get(pod)
+        if spec is None or (waiting is not None and waiting.run == effect.run):
             return
-        self._asked[pod] = effect.run
-        self._order += 1
-        self._line_of(spec).pods.append(Waiting(self._order, pod, effect.run))
+        need = need_in_line(spec)
+        line = self._lines.setdefault(need, Line())
+        if waiting is not None and waiting.need == need:
+            waiting.run = effect.run  # another run of the pod takes the place of the one before
+            line.told.pop(pod, None)
+        else:
+            self._order += 1
+            self._asked[pod] = waiting = Waiting(self._order, pod, effect.run, need)
+            line.pods.append(waiting)
         self._call_round()
-
-    def _line_of(self, spec: PodSpec) -> Line:
-        ports = [port for each in (*spec.init_containers, *spec.containers) for port in each.ports]
-        need = Need(
-            need_of(spec),
-            tuple(port.number for port in ports if port.number),
-            sum(not port.number for port in ports),
-        )
-        line = self._lines.get(need)
-        if line is None:
-            line = self._lines[need] = Line()
-        return line
 
     # ------------------------------------------------------------ rounds
 
@@ -141,19 +138,21 @@ class Placer:
             _, need = heapq.heappop(heads)
             line = self._lines[need]
             waiting = line.pods[0]
-            spec = self._ledger.spec_of(waiting.pod)
-            found = fit(spec, rooms) if spec is not None else None
-            if isinstance(found, str):
-                line.reason = found
-                continue
+            if self._asked.get(waiting.pod) is waiting:
+                spec = self._ledger.spec_of(waiting.pod)
+                found = fit(spec, rooms) if spec is not None else None
+                if isinstance(found, str):
+                    line.reason = found
+                    continue
+                del self._asked[waiting.pod]
+                if found is not None:
+                    placed.append((waiting, found))
+                    self._ledger.reserve(waiting.pod, waiting.run, need.amounts, found)
+                    rooms = [
+                        self._ledger.room(room.host) if room.host == found.host else room for room in rooms
+                    ]
             line.pods.popleft()
             line.told.pop(waiting.pod, None)
-            if found is not None and self._asked.get(waiting.pod) == waiting.run:
-                placed.append((waiting, found))
-                self._ledger.reserve(waiting.pod, waiting.run, need.amounts, found)
-                rooms = [self._ledger.room(room.host) if room.host == found.host else room for room in rooms]
-            else:
-                self._asked.pop(waiting.pod, None)
             if line.pods:
                 heapq.heappush(heads, (line.pods[0].order, need))
             else:
@@ -174,8 +173,6 @@ class Placer:
             ],
             all_or_none=False,
         )
-        for waiting, _ in placed:
-            self._asked.pop(waiting.pod, None)
         answered.then(lambda done: self._placed([waiting for waiting, _ in placed], done))
 
     def _placed(self, pods: Iterable[Waiting], answered: LoopFuture[tuple[Answer, ...]]) -> None:
@@ -202,6 +199,8 @@ class Placer:
             if not line.reason:
                 continue
             for waiting in line.pods:
+                if self._asked.get(waiting.pod) is not waiting:
+                    continue
                 if line.told.get(waiting.pod) != line.reason and len(commands) < BATCH:
                     line.told[waiting.pod] = line.reason
                     commands.append((f"pod/{waiting.pod}", QueuePod(run=waiting.run, reason=line.reason)))
@@ -210,6 +209,16 @@ class Placer:
         if len(commands) == BATCH:
             self._is_telling_due = True
             self._later(TELLING_PAUSE_S, self._tell)
+
+
+def need_in_line(spec: PodSpec) -> Need:
+    """Return what decides in which line a pod waits."""
+    ports = [port for each in (*spec.init_containers, *spec.containers) for port in each.ports]
+    return Need(
+        need_of(spec),
+        tuple(port.number for port in ports if port.number),
+        sum(not port.number for port in ports),
+    )
 
 
 def _ignore(answered: LoopFuture[tuple[Answer, ...]]) -> None:

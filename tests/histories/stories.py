@@ -7,7 +7,16 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from actors.job.commands import CreateJob, DeleteJob, StartJob, StopJob
+from actors.job.commands import (
+    CreateJob,
+    DeleteJob,
+    PauseWorkflow,
+    ReplaceJob,
+    RestartJob,
+    ResumeWorkflow,
+    StartJob,
+    StopJob,
+)
 from actors.pod.commands import RestartPod, StopPod
 from events.attachment import Attachment
 from events.capacity import Resources
@@ -62,8 +71,29 @@ def keyed(plane: Stepped) -> None:
     plane.ask(f"pod/{id}-0", StopPod(), key="stop again", wait_s=3)
 
 
+def rollout(plane: Stepped) -> None:
+    """A job is updated pod by pod, paused on the way, restarted, and rolled back from a bad update."""
+    job = "job/" + (id := plane.new_id())  # noqa: A001 - as above
+    one = WorkflowOptions(batch_size=1)
+    slow = (("simulate.start_s", "2"),)
+    version = plane.ask(job, CreateJob(job=id, spec=spec("rollout", 2, slow)), wait_s=5)
+    version = plane.ask(
+        job, ReplaceJob(expected_version=version, spec=spec("rollout", 3, slow, cpu=1), options=one), wait_s=3
+    )
+    version = plane.ask(job, PauseWorkflow(expected_version=version), wait_s=5)
+    version = plane.ask(job, ResumeWorkflow(expected_version=version), wait_s=20)
+    version = plane.ask(job, RestartJob(expected_version=version, options=one), wait_s=20)
+    bad = (("simulate.start_s", "never"),)
+    careful = WorkflowOptions(
+        batch_size=1, max_instance_retries=1, max_tolerable_failures=1, roll_back_on_failure=True
+    )
+    plane.ask(
+        job, ReplaceJob(expected_version=version, spec=spec("rollout", 3, bad), options=careful), wait_s=200
+    )
+
+
 STORIES: Mapping[str, Story] = MappingProxyType(
-    {"service": service, "failing": failing, "deletion": deletion, "keyed": keyed}
+    {"service": service, "failing": failing, "deletion": deletion, "keyed": keyed, "rollout": rollout}
 )
 """By the name of their files."""
 

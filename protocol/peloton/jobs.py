@@ -1,7 +1,7 @@
 """JobService: jobs as one writes, starts, stops, finds and reads them.
 
-1. A method translates, asks the gateway once, translates back. Methods that are not here are
-   answered as not built.
+1. A method translates, asks the gateway once, translates back. What is about workflows is in
+   `workflows.py`.
 2. What changes something carries the call's idempotency key.
 """
 
@@ -35,20 +35,17 @@ from protocol.peloton.translate.pod_status import spell_pod, spell_pod_summary
 from protocol.peloton.translate.refusal import not_found
 from protocol.peloton.translate.rules import Rules
 from protocol.peloton.translate.stored_spec import StoredSpecs
+from protocol.peloton.workflows import WorkflowServicer
 
 
-class JobServicer:
+class JobServicer(WorkflowServicer):
     """Answers for `peloton.api.v1alpha.job.stateless.svc.JobService`."""
 
     def __init__(
         self, gateway: Gateway, calls: Calls, specs: StoredSpecs, rules: Rules, now: Callable[[], int]
     ) -> None:
-        self._gateway = gateway
-        self._calls = calls
-        self._specs = specs
+        super().__init__(gateway, calls, specs, rules, now)
         self._pod_specs = PodSpecs(gateway, specs)
-        self._rules = rules
-        self._now = now
 
     @unary
     async def CreateJob(  # noqa: N802 - the wire's name
@@ -69,8 +66,7 @@ class JobServicer:
         job = read_job_id(request.job_id)
         command = StartJob(expected_version=request.version.value)
         call = self._calls.write(context, "StartJob", request)
-        done = await self._gateway.execute(job_stream(job), command, call, JobAccepted)
-        return svc.StartJobResponse(version=_version(done))
+        return svc.StartJobResponse(version=await self._change(job, command, call))
 
     @unary
     async def StopJob(  # noqa: N802
@@ -80,8 +76,7 @@ class JobServicer:
         job = read_job_id(request.job_id)
         command = StopJob(expected_version=request.version.value)
         call = self._calls.write(context, "StopJob", request)
-        done = await self._gateway.execute(job_stream(job), command, call, JobAccepted)
-        return svc.StopJobResponse(version=_version(done))
+        return svc.StopJobResponse(version=await self._change(job, command, call))
 
     @unary
     async def DeleteJob(  # noqa: N802
@@ -169,14 +164,10 @@ class JobServicer:
         ]
         return svc.QueryPodsResponse(pods=pods, pagination=window.spell(page.total))
 
-    async def _job(self, job: str) -> JobView:
-        view = await self._gateway.job(job)
-        if view is None:
-            raise not_found("job", job)
-        return view
-
     async def _configured(self, job: JobView, config: int) -> svc.GetJobResponse:
-        spec = job.spec if config == job.config else await spec_of(self._gateway, job.id, config)
+        spec = job.spec if config == job.config else None
+        if spec is None and config in job.configs:
+            spec = await spec_of(self._gateway, job.id, config)
         if spec is None:
             raise not_found("configuration of the job", str(config))
         spelled = spell_spec(spec, config, self._specs)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from actors.job.commands import StartJobPod
 from actors.kernel.decider import Code, Rejection
-from actors.pod.commands import RestartPod, StartPod, StopPod
+from actors.pod.commands import ForgetPodRun, RestartPod, StartPod, StopPod
 from events.record import entity_of
 from projections.pods import PodView
 from protocol.calls import CallContext, Calls
@@ -21,9 +21,9 @@ from protocol.peloton.history import reading
 from protocol.peloton.pod_specs import PodSpecs
 from protocol.peloton.translate.ids import PodName, job_stream, pod_stream, read_pod_name, read_run
 from protocol.peloton.translate.pod_history import read_events, read_previous, read_ran
-from protocol.peloton.translate.pod_status import spell_pod
-from protocol.peloton.translate.refusal import not_found, unsupported
-from protocol.peloton.translate.stored_spec import StoredSpecs
+from protocol.peloton.translate.pod_status import spell_pod, spell_pod_status
+from protocol.peloton.translate.refusal import invalid, not_found, unsupported
+from protocol.peloton.translate.stored_spec import StoredSpecs, spell_labels
 from protocol.sandbox import Sandboxes
 
 HttpAddress = Callable[[], tuple[str, int]]
@@ -90,9 +90,7 @@ class PodServicer:
     ) -> svc.GetPodResponse:
         """Tell of a pod's current run and, up to a limit, of the runs before it."""
         name = read_pod_name(request.pod_name)
-        pod = await self._gateway.pod(name.id)
-        if pod is None:
-            raise not_found("pod", name.id)
+        pod = await self._pod(name)
         previous: list[PodView] = []
         if request.limit != 1 and pod.run > 1:
             async with reading(self._gateway.pod_history(name.id)) as history:
@@ -129,6 +127,41 @@ class PodServicer:
         host, port = self._http_address()
         paths = await self._sandboxes.files(name.id, latest)
         return svc.BrowsePodSandboxResponse(hostname=host, port=str(port), paths=paths)
+
+    @unary
+    async def DeletePodEvents(  # noqa: N802
+        self, request: svc.DeletePodEventsRequest, context: CallContext
+    ) -> svc.DeletePodEventsResponse:
+        """Tell no more what happened in one run so far."""
+        name = read_pod_name(request.pod_name)
+        run = read_run(request.pod_id, name)
+        if run is None:
+            raise invalid("pod_id", "must be set")
+        call = self._calls.write(context, "DeletePodEvents", request)
+        await self._gateway.execute(pod_stream(name.id), ForgetPodRun(run=run), call, object)
+        return svc.DeletePodEventsResponse()
+
+    @unary
+    async def RefreshPod(  # noqa: N802
+        self, request: svc.RefreshPodRequest, _: CallContext
+    ) -> svc.RefreshPodResponse:
+        """Do nothing: what is in memory is what is on disk."""
+        await self._pod(read_pod_name(request.pod_name))
+        return svc.RefreshPodResponse()
+
+    @unary
+    async def GetPodCache(  # noqa: N802
+        self, request: svc.GetPodCacheRequest, _: CallContext
+    ) -> svc.GetPodCacheResponse:
+        """Tell of a pod what is in memory, which is all."""
+        pod = await self._pod(read_pod_name(request.pod_name))
+        return svc.GetPodCacheResponse(status=spell_pod_status(pod), labels=spell_labels(pod.spec.labels))
+
+    async def _pod(self, name: PodName) -> PodView:
+        pod = await self._gateway.pod(name.id)
+        if pod is None:
+            raise not_found("pod", name.id)
+        return pod
 
     async def _check_sla(self, name: PodName) -> None:
         """Refuse a check that would have to count pods: only a job without a bound has none to count."""

@@ -3,13 +3,14 @@
 1. A history is read once, oldest first; no more is kept of it than the answer needs.
 2. An event is told for each change of state, goal, run wanted, version or message; what changed only
    inside a container is told with the next of those.
-3. The last view of a run is the one before the next run began; a pod's deletion is not part of it.
+3. Of a run that was forgotten, only what came afterwards is told.
+4. The last view of a run is the one before the next run began; a pod's deletion is not part of it.
 """
 
 from collections import deque
 from collections.abc import AsyncIterator
 
-from events.pod import PodPhase, PodRunning
+from events.pod import PodPhase, PodRunForgotten, PodRunning
 from events.record import Recorded
 from projections.pods import PodView
 from protocol.pb.peloton.api.v1alpha import peloton_pb2
@@ -32,8 +33,10 @@ async def read_events(history: History, run: int | None) -> list[pod_pb2.PodEven
     events: list[pod_pb2.PodEvent] = []
     current, before = 0, None
     async for recorded, pod in history:
+        if isinstance(recorded.event, PodRunForgotten) and recorded.event.run in {run, current}:
+            events.clear()
         if run is not None and pod.run > run:
-            break
+            continue
         if pod.run != current:
             current, before = pod.run, None
             events.clear()

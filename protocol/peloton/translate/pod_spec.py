@@ -7,6 +7,7 @@
    kept free of what a path could be made of.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from events.pod import ContainerSpec, PodSpec, PortSpec
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
 from protocol.peloton.translate.bounds import (
     MAX_CPU,
+    MAX_FAILURES,
     MAX_FILES,
     MAX_GPU,
     MAX_GRACE_S,
@@ -76,9 +78,22 @@ def read_pod_spec(spec: pod_pb2.PodSpec, field: str, terms: JobTerms) -> PodSpec
         priority=terms.priority,
         preemptible=terms.preemptible,
         revocable=spec.revocable if terms.revocable is None else terms.revocable,
+        inherited=(*terms.labels, *terms.environment),
+        beyond=_beyond(spec),
     )
     check_pod(spec, field)
     return converted
+
+
+def _beyond(spec: pod_pb2.PodSpec) -> str:
+    """Return what stands for policies that the kernel has no word for, empty when there are none."""
+    policies = pod_pb2.PodSpec(
+        restart_policy=spec.restart_policy if spec.HasField("restart_policy") else None,
+        preemption_policy=spec.preemption_policy if spec.HasField("preemption_policy") else None,
+    )
+    policies.restart_policy.max_failures = min(policies.restart_policy.max_failures, MAX_FAILURES)
+    said = policies.restart_policy.SerializeToString() + policies.preemption_policy.SerializeToString()
+    return hashlib.sha256(said).hexdigest()[:16] if said else ""
 
 
 def _names(

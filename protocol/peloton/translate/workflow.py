@@ -43,8 +43,16 @@ def spell_workflow_status(
     )
 
 
-def spell_workflow(workflow: WorkflowView, job: JobView) -> stateless_pb2.WorkflowInfo:
-    """Say what a workflow was asked to do and what it did."""
+def spell_workflow(
+    workflow: WorkflowView, job: JobView, *, instance_events: int | None = None
+) -> stateless_pb2.WorkflowInfo:
+    """Say what a workflow was asked to do and what it did.
+
+    Args:
+        workflow: The workflow.
+        job: Its job.
+        instance_events: Events to tell of each instance, 0 for all; None to tell none.
+    """
     kind = WORKFLOW_TYPES[workflow.kind]
     spelled = stateless_pb2.WorkflowInfo(
         status=spell_workflow_status(workflow, job),
@@ -76,7 +84,37 @@ def spell_workflow(workflow: WorkflowView, job: JobView) -> stateless_pb2.Workfl
             spelled.instances_added.extend(spell_ranges(workflow.added))
             spelled.instances_removed.extend(spell_ranges(workflow.removed))
             spelled.instances_updated.extend(spell_ranges(workflow.updated))
+    if instance_events is not None:
+        spelled.instance_events.extend(
+            stateless_pb2.WorkflowInfo.instance_workflow_events(
+                instance_id=instance, events=spell_instance_changes(workflow, instance, instance_events)
+            )
+            for instance in _instances(workflow)
+        )
     return spelled
+
+
+def spell_instance_changes(
+    workflow: WorkflowView, instance: int, limit: int
+) -> list[stateless_pb2.WorkflowEvent]:
+    """Say what a workflow did to an instance, newest first; at most so many events, 0 for all."""
+    kind = WORKFLOW_TYPES[workflow.kind]
+    changes = workflow.changes_of(instance)
+    told = [
+        stateless_pb2.WorkflowEvent(
+            type=kind, timestamp=rfc3339(change.at), state=WORKFLOW_STATES[change.phase]
+        )
+        for place, change in enumerate(changes)
+        if place == 0 or change.phase is not changes[place - 1].phase
+    ]
+    return told[::-1][: limit or None]
+
+
+def _instances(workflow: WorkflowView) -> list[int]:
+    """Return the instances that a workflow is about, or was before it rolled backward."""
+    ranges = (*workflow.added, *workflow.updated, *workflow.removed)
+    planned = (number for first, last in ranges for number in range(first, last + 1))
+    return sorted({*planned, *workflow.instance_changes})
 
 
 def spell_ranges(ranges: Iterable[InstanceRange]) -> list[pod_pb2.InstanceIDRange]:

@@ -67,6 +67,18 @@ class Jobs(Protocol):
     QueryPods: Whole[jobs.QueryPodsRequest, jobs.QueryPodsResponse]
     ListJobs: Streamed[jobs.ListJobsRequest, jobs.ListJobsResponse]
     ListPods: Streamed[jobs.ListPodsRequest, jobs.ListPodsResponse]
+    ReplaceJob: Whole[jobs.ReplaceJobRequest, jobs.ReplaceJobResponse]
+    PatchJob: Whole[jobs.PatchJobRequest, jobs.PatchJobResponse]
+    RestartJob: Whole[jobs.RestartJobRequest, jobs.RestartJobResponse]
+    PauseJobWorkflow: Whole[jobs.PauseJobWorkflowRequest, jobs.PauseJobWorkflowResponse]
+    ResumeJobWorkflow: Whole[jobs.ResumeJobWorkflowRequest, jobs.ResumeJobWorkflowResponse]
+    AbortJobWorkflow: Whole[jobs.AbortJobWorkflowRequest, jobs.AbortJobWorkflowResponse]
+    GetReplaceJobDiff: Whole[jobs.GetReplaceJobDiffRequest, jobs.GetReplaceJobDiffResponse]
+    GetWorkflowEvents: Whole[jobs.GetWorkflowEventsRequest, jobs.GetWorkflowEventsResponse]
+    ListJobUpdates: Whole[jobs.ListJobUpdatesRequest, jobs.ListJobUpdatesResponse]
+    ListJobWorkflows: Whole[jobs.ListJobWorkflowsRequest, jobs.ListJobWorkflowsResponse]
+    RefreshJob: Whole[jobs.RefreshJobRequest, jobs.RefreshJobResponse]
+    GetJobCache: Whole[jobs.GetJobCacheRequest, jobs.GetJobCacheResponse]
 
 
 class Pods(Protocol):
@@ -77,6 +89,9 @@ class Pods(Protocol):
     RestartPod: Whole[pods.RestartPodRequest, pods.RestartPodResponse]
     GetPod: Whole[pods.GetPodRequest, pods.GetPodResponse]
     GetPodEvents: Whole[pods.GetPodEventsRequest, pods.GetPodEventsResponse]
+    DeletePodEvents: Whole[pods.DeletePodEventsRequest, pods.DeletePodEventsResponse]
+    RefreshPod: Whole[pods.RefreshPodRequest, pods.RefreshPodResponse]
+    GetPodCache: Whole[pods.GetPodCacheRequest, pods.GetPodCacheResponse]
     BrowsePodSandbox: Whole[pods.BrowsePodSandboxRequest, pods.BrowsePodSandboxResponse]
 
 

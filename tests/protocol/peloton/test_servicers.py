@@ -360,5 +360,7 @@ async def test_hosts(wire: Wire) -> None:
 @pytest.mark.asyncio
 async def test_what_is_not_built_says_so(wire: Wire) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await job_stub(wire).ReplaceJob(jobs.ReplaceJobRequest())
+        await host_svc_pb2_grpc.HostServiceStub(wire.channel).StartMaintenance(
+            host_svc_pb2.StartMaintenanceRequest()
+        )
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED

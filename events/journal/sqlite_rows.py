@@ -25,12 +25,16 @@ class SQLiteRows:
 
     Args:
         path: The file, which must exist.
+        is_immutable: True when nobody has it open: then reading leaves no files beside it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_immutable: bool = False) -> None:
         # A reader may be made on one thread and used on another, though never on two at once.
         self._connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
+            f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}",
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
         )
         self._execute = self._connection.execute
 

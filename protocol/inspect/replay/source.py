@@ -43,9 +43,12 @@ class Source:
             raise UnreadableJournal(f"journal {path}: no such file")
         blobs = directory / "blobs"
         try:
-            rows = SQLiteRows(path)
+            # A journal that was closed has no log beside it; opened as usual, reading would leave one,
+            # of whoever reads, and the server might then not be allowed to open it.
+            is_closed = not path.with_name(path.name + "-wal").exists()
+            rows = SQLiteRows(path, is_immutable=is_closed)
             try:
-                identity = _identity(path)
+                identity = _identity(path, is_immutable=is_closed)
                 decoder = Decoder(codec, FileBlobs(blobs) if blobs.is_dir() else MemoryBlobs())
                 return cls(rows, decoder, identity)
             except BaseException:
@@ -84,8 +87,9 @@ class Source:
         self.close()
 
 
-def _identity(path: Path) -> str:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+def _identity(path: Path, *, is_immutable: bool) -> str:
+    options = "mode=ro&immutable=1" if is_immutable else "mode=ro"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)
     try:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
     finally:

@@ -180,4 +180,14 @@ def test_nothing_is_written(data: Path) -> None:
     before = (data / "journal.sqlite").read_bytes()
     replay(data)
     assert (data / "journal.sqlite").read_bytes() == before
-    assert not (data / "lock").exists()
+    assert [path.name for path in data.iterdir()] == ["journal.sqlite"]
+
+
+def test_a_journal_that_is_being_written_can_be_read(data: Path, rows: Sequence[Row]) -> None:
+    recorder = open_file(data / "journal.sqlite")
+    recorder.insert_rows([("receipt/new", 1, *rows[place_of(rows, "receipt.recorded:1")][3:])])
+    assert (data / "journal.sqlite-wal").exists()
+    code, said = replay(data, "--check", "-o", "json")
+    recorder.close()
+    assert code == Exit.OK
+    assert json.loads(said)["events"] == len(rows) + 1

@@ -111,9 +111,12 @@ async def drained(tail: Tail) -> list[Part]:
     parts: list[Part] = []
     while True:
         waiting = asyncio.ensure_future(tail.next())
-        for _ in range(30):
+        # A page of one record takes a few turns, and nothing of a long append may be selected.
+        for _ in range(1_000):
+            if waiting.done():
+                break
             await asyncio.sleep(0)
-        if not waiting.done():
+        else:
             waiting.cancel()
             return parts
         parts.append(await waiting)

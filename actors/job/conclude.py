@@ -25,14 +25,17 @@ def conclude(
 ) -> Decision:
     """Answer with what was told and what it means."""
     had_room = not is_next and rollout.has_next(state)
-    told += rollout.ending(folded(state, told))
     after = folded(state, told)
+    ended = rollout.ending(after)
+    told += ended
+    after = folded(after, ended)
     opens: tuple[Opening, ...] = ()
     if not had_room:
         taken, opens = rollout.taking(after)
-        told += taken
-        told += rollout.ending(folded(state, told))
-        after = folded(state, told)
+        after = folded(after, taken)
+        ended = rollout.ending(after)
+        told += (*taken, *ended)
+        after = folded(after, ended)
     derived = derive(after, phase or state.phase)
     # While its pods vanish one by one, a job to be deleted keeps the phase in which they ended.
     is_vanishing = after.goal is Goal.DELETED and phase is None and state.phase is not JobPhase.KILLING

@@ -27,7 +27,6 @@ from projections.reading import Closable, JournalReader, Readers, ReaderThreads
 from projections.runner import Projector, ProjectorThread
 from projections.watch.hub import REMEMBERED_APPENDS
 
-
 C = TypeVar("C", bound=Closable)
 C_co = TypeVar("C_co", bound=Closable, covariant=True)
 
@@ -130,7 +129,8 @@ class MachineGround:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._random = random.SystemRandom()
+        # Seeded by the system once: ids have to be unique, not secret, and a call of the system each costs.
+        self._random = random.Random(random.SystemRandom().getrandbits(256))  # noqa: S311
         self.clock: Clock = LoopClock(self._loop)
         self.sizes = Sizes()
 

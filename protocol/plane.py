@@ -186,7 +186,7 @@ class Plane:
         try:
             resume = self._kernel.recover(self._replayed(), self._placer.recall)
         except DAMAGE as error:
-            raise Unusable(f"journal {self.data.journal} cannot be read: {error}") from error
+            raise Unusable(f"the journal in {self.data.path} cannot be read: {error}") from error
         self._hub = Hub(
             revision=self._hot.revision,
             readers=self._journal_readers,

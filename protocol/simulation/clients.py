@@ -23,7 +23,7 @@ from protocol.peloton.errors import STALE_VERSION
 from protocol.simulation.books import Books, Noted
 from protocol.simulation.network import CallFailed, Network
 from protocol.simulation.story import LawBroken, Story
-from protocol.simulation.wishes import AT_ANY_TIME, JOBS, Known, Wish, Wishes
+from protocol.simulation.wishes import AT_ANY_TIME, JOBS, PODS, Known, Wish, Wishes
 
 BEING_DELETED = "going to be deleted"
 OF_JOB = ("GetJob", "StartJob", "StopJob", "DeleteJob", "QueryPods")
@@ -187,6 +187,7 @@ class Client:
         """Tell whether a refusal follows from what is committed, as far as it says what from."""
         states, request = self._books.states, wish.request
         job = states.get(f"job/{wish.job}")
+        pod = states.get(f"pod/{request.pod_name.value}") if wish.path.startswith(PODS) else None  # type: ignore[attr-defined]
         match failed.code:
             case StatusCode.ALREADY_EXISTS if isinstance(request, jobs_pb2.CreateJobRequest):
                 return f"job/{request.job_id.value}" in states
@@ -194,7 +195,7 @@ class Client:
                 named: str = request.version.value  # type: ignore[attr-defined]  # else it would not be stale
                 return bool(named != job.version)
             case StatusCode.INVALID_ARGUMENT if BEING_DELETED in failed.details and job is not None:
-                return bool(job.goal is Goal.DELETED)
+                return Goal.DELETED in (job.goal, None if pod is None else pod.goal)
             case _:
                 return True
 

@@ -87,7 +87,8 @@ class SimulatedGround:
         self.links: list[Link] = []
         self.sizes = Sizes(
             batch_events=chance.choice((1, 5, 50, 2_000)),
-            waiting_appends=chance.choice((5, 50, 20_000)),
+            # Who is told to come again does so after a pause: at rest nobody may be pausing.
+            waiting_appends=20_000 if pace.is_calm else chance.choice((5, 50, 20_000)),
             residents=chance.choice((1, 4, 16, 250_000)),
             views_over=chance.choice((0, 3, 20_000)),
             remembered_appends=chance.choice((1, 8, 256)),

@@ -171,6 +171,7 @@ def check_hosts(books: Books, machine: Machine) -> None:
         if pod.phase in LIVE and pod.host in wanted:
             wanted[pod.host].append(RunKey(pod=id_of(stream), run=pod.run))
     for name, host in machine.hosts.items():
-        live = sorted(host.live, key=str)
-        if live != sorted(wanted[name], key=str):
-            raise LawBroken("what runs is what is stored", f"{name} runs {live}, stored is {wanted[name]}")
+        stray = [key for key in host.live if key not in wanted[name]]
+        missing = [key for key in wanted[name] if key not in host.live]
+        if stray or missing:
+            raise LawBroken("what runs is what is stored", f"{name} runs {stray} and lacks {missing}")

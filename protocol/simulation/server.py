@@ -181,7 +181,8 @@ class Supervisor:
             data=str(self._estate.path),
             hosts=self._estate.hosts,
             limits=LimitSettings(
-                mailbox=chance.choice((3, 10_000)), watch_buffer_kb=chance.choice((16, 4_096))
+                mailbox=10_000 if self._pace.is_calm else chance.choice((3, 10_000)),
+                watch_buffer_kb=chance.choice((16, 4_096)),
             ),
         )
         journal = self._estate.journal()

@@ -93,11 +93,13 @@ class Trouble:
         if not self.is_over and Kind.CRASH in self._kinds and self._chance.random() < AT_COMMIT:
             self._is_last_commit = True
 
-    def end(self) -> None:
-        """Make no more trouble, and declare all hosts to the next server."""
+    def end(self) -> bool:
+        """Make no more trouble, and declare all hosts; tell whether only the next server has them."""
         self.is_over = True
         self._recorder.heal()
         self._estate.hosts = self._all_hosts
+        plane = self._supervisor.plane
+        return plane is None or plane.settings.hosts != self._all_hosts
 
     def _make(self, kind: Kind) -> None:
         match kind:

@@ -62,7 +62,7 @@ class WatchingClient:
         self._kind = chance.choice((Kind.JOB, Kind.POD))
         self._of = ""
         """The one job that it watches, empty for all."""
-        self._slowness = chance.choice((0.0, 0.0, 0.3, 5.0))
+        self._slowness = chance.choice((0.0, 0.0, 0.3, 5.0, 40.0))
         self._start = 0
         """Revision that the first message could have; 0 while that is not known."""
         self._last = 0
@@ -76,7 +76,7 @@ class WatchingClient:
         if self._known.jobs and self._chance.random() < 0.4:  # noqa: PLR2004
             self._of = self._chance.choice(self._known.jobs)
         if self._chance.random() < 0.4:  # noqa: PLR2004 - from the past
-            self._last = self._chance.randint(0, max(self._books.head - 1, 0))
+            self._last = self._chance.randint(0, self._known.revision)
             self._start = self._last + 1
         while True:
             try:
@@ -104,6 +104,7 @@ class WatchingClient:
                             "a watch is in order", f"{self._name}: {message.revision} after {self._last}"
                         )
                     self._last = message.revision
+                self._known.revision = max(self._known.revision, message.revision)
                 if self._slowness and not self._is_over():
                     await asyncio.sleep(self._chance.random() * self._slowness)
                     if self._chance.random() < 0.02:  # noqa: PLR2004

@@ -61,6 +61,8 @@ class Known:
         """Last told, by job."""
         self.seen: dict[str, tuple[int, ...]] = {}
         """Newest that anybody was told, by job."""
+        self.revision = 0
+        """Highest revision that any watcher was told."""
 
 
 class Wishes:

@@ -38,9 +38,9 @@ class Made:
 class Client:
     """The stubs of one connection, and the few turns that most tests take."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *options: tuple[str, int]) -> None:
         self.address = address
-        self.channel = grpc.insecure_channel(address)
+        self.channel = grpc.insecure_channel(address, options)
         stubs = Stubs(self.channel)
         self.jobs, self.pods, self.hosts, self.watches = stubs.jobs, stubs.pods, stubs.hosts, stubs.watches
 
@@ -164,10 +164,10 @@ class Client:
 
 
 @contextmanager
-def refused(code: grpc.StatusCode, *words: str) -> Iterator[None]:
+def refused(code: grpc.StatusCode, *words: str) -> Iterator[pytest.ExceptionInfo[grpc.RpcError]]:
     """Expect a call to end with a code, and its sentence to have some words."""
     with pytest.raises(grpc.RpcError) as caught:
-        yield
+        yield caught
     assert caught.value.code() is code, caught.value.details()
     for word in words:
         assert word in (caught.value.details() or "")

@@ -221,3 +221,23 @@ def test_a_status_counts_pods_by_configuration(client: Client) -> None:
     assert dict(status.pod_stats_by_configuration_version["1-0-0"].state_stats) == {"POD_STATE_RUNNING": 3}
     assert status.creation_time.endswith("Z")
     assert status.workflow_status.state == stateless_pb2.WORKFLOW_STATE_SUCCEEDED
+
+
+def test_a_job_is_stopped_and_deleted_while_it_is_made(client: Client) -> None:
+    slow = pod(container(), labels=[label("simulate.start_s", "0.01")])
+    spec = job(instance_count=30, default_spec=slow)
+    made = client.create(spec, create_spec=stateless_pb2.CreateSpec(batch_size=4))
+    version = client.stop(made.id, made.version)
+    info = client.await_state(made.id, KILLED)
+    assert info.status.pod_stats["POD_STATE_RUNNING"] == 0
+    version = client.start(made.id, version)
+    client.await_pods(made.id, "RUNNING", 30)
+    client.delete(made.id, version, force=True)
+    client.await_deleted(made.id)
+    for batch in (0, 1):
+        made = client.create(
+            job(instance_count=700, default_spec=slow), create_spec=stateless_pb2.CreateSpec(batch_size=batch)
+        )
+        client.delete(made.id, made.version, force=True)
+        client.await_deleted(made.id)
+        assert client.events(f"{made.id}-0")[0].pod_id.value == f"{made.id}-0-1"

@@ -85,6 +85,19 @@ def test_a_pod_that_waits_is_stopped_without_a_host(small: Client) -> None:
     remove(small, made)
 
 
+def test_a_pod_that_waits_is_restarted_and_waits_on(small: Client) -> None:
+    full, made = small.run(needing(4, 2)), small.create(needing(4, 1))
+    name = f"{made.id}-0"
+    small.await_pod(name, lambda it: it.state == pod_pb2.POD_STATE_PENDING)
+    for run in (2, 3, 4):
+        small.restart_pod(name)
+        status = small.await_run(name, run, pod_pb2.POD_STATE_PENDING)
+        assert "cpu" in status.reason
+    remove(small, full)
+    small.await_run(name, 4, pod_pb2.POD_STATE_RUNNING)
+    remove(small, made)
+
+
 def test_no_host_ever_holds_more_than_it_has(small: Client) -> None:
     """Told by every change from an empty beginning on: what stands on a host at any revision fits it."""
     watch = small.watches.Watch(watch_jobs(), timeout=20)

@@ -1,5 +1,7 @@
 """Single pods: stopped, started, restarted; their runs, their events, what they are called."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
@@ -129,6 +131,22 @@ def test_a_restart_is_another_run(client: Client) -> None:
         found = client.pod(name, limit=limit, status_only=True).previous
         assert [it.status.pod_id.value for it in found] == [f"{name}-{run}" for run in (3, 2, 1)[:runs]]
         assert not any(it.HasField("spec") for it in found)
+
+
+def test_restarts_in_a_hurry_end_in_a_run(client: Client) -> None:
+    """Runs are restarted while they are placed, launched and stopped: none of it is forgotten."""
+    _, name = one(client)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda _: client.restart_pod(name), range(200)):
+            pass
+    status = client.await_pod(
+        name, lambda it: it.state == RUNNING and it.pod_id.value == it.desired_pod_id.value
+    )
+    assert 2 <= int(status.pod_id.value.rpartition("-")[2]) <= 201
+    for _ in range(20):
+        client.stop_pod(name)
+        client.restart_pod(name)
+    client.await_pod(name, lambda it: it.state == RUNNING and it.pod_id.value == it.desired_pod_id.value)
 
 
 def test_a_restart_starts_a_stopped_pod(client: Client) -> None:

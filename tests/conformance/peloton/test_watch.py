@@ -3,9 +3,12 @@
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
@@ -335,3 +338,44 @@ def test_watchers_all_hear_the_same(client: Client) -> None:
         first, *others = (each.result(20) for each in heard)
     assert first
     assert all(each == first for each in others)
+
+
+def test_a_watcher_that_does_not_read_is_told_where_to_go_on(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """It alone is ended, and what it missed is still there."""
+    bounds = "[limits]\nwatch_buffer_kb = 128\n"
+    with serving(tmp_path_factory.mktemp("bounded"), SIMULATED + bounds) as server:
+        client = Client(server.grpc)
+        narrow = Client(server.grpc, ("grpc.http2.lookahead_bytes", 65_536), ("grpc.http2.bdp_probe", 0))
+        slow = begin(narrow, watch_pods())
+        made = client.run(job(instance_count=1_500))  # far more than there is room for on the way
+        client.run(job(instance_count=1))
+        told: list[Message] = []
+        with refused(Code.ABORTED) as caught:
+            told.extend(slow)
+        resume = int(resume_revision(caught.value))
+        assert resume > told[-1].revision
+        running = dict.fromkeys((f"{made.id}-{number}" for number in range(1500)), "")
+
+        def is_last(message: Message) -> bool:
+            for it in message.pods:
+                if it.status.state == pod_pb2.POD_STATE_RUNNING:
+                    running.pop(it.pod_name.value, None)
+            return not running
+
+        for message in told:
+            is_last(message)
+        assert running
+        take(begin(client, watch_pods(start=resume)), is_last)
+
+
+def resume_revision(error: grpc.RpcError) -> str:
+    """Where an error says that a watch may go on."""
+    for key, value in cast("tuple[tuple[str, bytes], ...]", error.trailing_metadata()):
+        if key == "grpc-status-details-bin":
+            for detail in Status.FromString(value).details:
+                info = ErrorInfo()
+                if detail.Unpack(info):
+                    return str(info.metadata["resume_revision"])
+    raise AssertionError("the error says nothing")

@@ -139,8 +139,9 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
         server = await build(settings, plane, facades, authenticator, down)
         loop.add_signal_handler(signal.SIGHUP, server.reload)
         down.callback(loop.remove_signal_handler, signal.SIGHUP)
-        if not await unless(wishes.stop, plane.start()):
-            return CLEAN
+        # A journal that is fenced withholds answers, so the start may wait for one that never comes.
+        if not await unless(wishes.stop, plane.start(), plane.fenced):
+            return FENCED if plane.fenced.is_set() else CLEAN
         # What replay has built stays: later collections need not look at it again.
         gc.collect()
         gc.freeze()

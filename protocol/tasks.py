@@ -18,18 +18,21 @@ async def first_of(*events: asyncio.Event) -> None:
             task.cancel()
 
 
-async def unless(event: asyncio.Event, work: Coroutine[object, object, object]) -> bool:
-    """Do the work, but give it up when the event is set; True when it was finished."""
+async def unless(
+    event: asyncio.Event, work: Coroutine[object, object, object], *others: asyncio.Event
+) -> bool:
+    """Do the work, but give it up when one of the events is set; True when it was finished."""
     task = asyncio.ensure_future(work)
-    stop = asyncio.ensure_future(event.wait())
+    stops = [asyncio.ensure_future(each.wait()) for each in (event, *others)]
     try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, *stops), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             await task
             return True
         return False
     finally:
-        stop.cancel()
+        for stop in stops:
+            stop.cancel()
         if not task.done():
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -107,6 +107,9 @@ def main() -> None:
         match wish:
             case "fence":
                 asyncio.get_running_loop().call_later(0, plane.fenced.set)
+            case "fence while starting":
+                plane.may_start.clear()
+                asyncio.get_running_loop().call_later(0, plane.fenced.set)
             case "unreadable":
                 plane.start_error = Unusable("journal: not a database")
             case "stuck":

@@ -53,6 +53,11 @@ def test_a_fenced_journal_ends_the_server(tmp_path: Path) -> None:
         assert program.end() == (1, b"")
 
 
+def test_a_journal_that_is_fenced_while_starting_ends_the_server(tmp_path: Path) -> None:
+    with running(fake("fence while starting", tmp_path), tmp_path) as program:
+        assert program.end() == (1, b"")
+
+
 def test_a_signal_while_starting_ends_it_without_a_ready_line(tmp_path: Path) -> None:
     with running(fake("slow", tmp_path), tmp_path) as program:
         assert program.end() == (0, b"")

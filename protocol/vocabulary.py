@@ -9,7 +9,9 @@ from typing import Any
 
 from actors import host, job, pod
 from actors.job.commands import JobAccepted
+from actors.job.state import JobState
 from actors.kernel.decider import Entity
+from actors.pod.state import PodState
 from events import host as host_events
 from events import job as job_events
 from events import pod as pod_events
@@ -23,6 +25,9 @@ ENTITIES: tuple[Entity[Any], ...] = (job.ENTITY, pod.ENTITY, host.ENTITY)
 RESULTS: Mapping[str, type] = MappingProxyType({"result.job_accepted:1": JobAccepted})
 """Answers that receipts keep."""
 
+STATES: Mapping[str, type] = MappingProxyType({"job.state:1": JobState, "pod.state:1": PodState})
+"""States that snapshots hold. Another form is another number here, and another schema of the entity."""
+
 
 def journal_codec() -> Codec:
     """Return the codec of everything that the journal holds."""
@@ -33,6 +38,7 @@ def journal_codec() -> Codec:
             host_events.TOPICS,
             receipt_events.TOPICS,
             RESULTS,
+            STATES,
         ),
         interned=(PodSpec,),
     )

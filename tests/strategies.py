@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Union, cast, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
+from immutables import Map
 
 from actors.host.commands import HostCommand
 from actors.job.commands import JobCommand
@@ -28,6 +29,7 @@ _LEAVES: Mapping[object, st.SearchStrategy[object]] = types.MappingProxyType(
         bytes: st.binary(max_size=8),
         bool: st.booleans(),
         type(None): st.none(),
+        None: st.none(),
     }
 )
 
@@ -43,12 +45,17 @@ def instances(kind: object) -> st.SearchStrategy[object]:
         return st.tuples(*(instances(each) for each in arguments))
     if origin in (types.UnionType, Union):
         return st.one_of(*(instances(each) for each in arguments))
+    if origin is Map:
+        key, value = arguments
+        return st.dictionaries(instances(key), instances(value), max_size=2).map(Map)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return st.sampled_from(list(kind))
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         parts = {each.name: instances(hints[each.name]) for each in fields(kind)}
         return st.builds(kind, **parts)
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return st.builds(kind, **{name: instances(each) for name, each in get_type_hints(kind).items()})
     raise TypeError(f"no strategy for {kind!r}")
 
 

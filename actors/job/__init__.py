@@ -15,6 +15,7 @@ ENTITY: Entity[JobState] = Entity(
     react=cast("Callable[[JobState, object], Sequence[object]]", react),
     outstanding=outstanding,
     is_finished=is_finished,
+    snapshot_schema=1,
 )
 """The job as the kernel is told of it."""
 

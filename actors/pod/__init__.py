@@ -15,6 +15,7 @@ ENTITY: Entity[PodState] = Entity(
     react=cast("Callable[[PodState, object], Sequence[object]]", react),
     outstanding=outstanding,
     is_finished=is_finished,
+    snapshot_schema=1,
 )
 """The pod as the kernel is told of it."""
 

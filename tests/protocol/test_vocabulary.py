@@ -1,0 +1,18 @@
+"""What the journal holds can be written and read: states of snapshots as well as events."""
+
+from hypothesis import given
+
+from actors.job.state import JobState
+from actors.pod.state import PodState
+from protocol.vocabulary import ENTITIES, STATES, journal_codec
+from tests.strategies import instances
+
+
+@given(instances(JobState) | instances(PodState))
+def test_a_state_comes_back_from_its_snapshot(state: object) -> None:
+    codec = journal_codec()
+    assert codec.decode(*codec.encode(state)) == state
+
+
+def test_every_entity_with_snapshots_has_a_form_for_them() -> None:
+    assert {f"{each.name}.state:1" for each in ENTITIES if each.snapshot_schema == 1} == set(STATES)

@@ -25,6 +25,7 @@ from projections.queries import JobQuery, Page, PodQuery
 from projections.tail.hub import Tails, TooManyTails
 from projections.tail.selector import EventSelector
 from projections.tail.subscription import EventSubscription
+from projections.view import owner_of
 from projections.watch.hub import BadStart, Compacted, Hub, TooManyWatchers
 from projections.watch.selector import Selector
 from projections.watch.subscription import Subscription
@@ -80,12 +81,20 @@ class KernelGateway:
             trace=call.trace,
             keyed=keyed,
         )
+        await self._let_pass(stream)
         answer = await self._kernel.ask(stream, request)
         if isinstance(answer, Rejection):
             raise Refused(answer)
         if not isinstance(answer.result, expect):
             raise TypeError(f"{type(command).__name__} answered {type(answer.result).__name__}")
         return answer.result
+
+    async def _let_pass(self, stream: str) -> None:
+        """Wait for what the entity's owner has sent it: an acknowledged change of the owner comes first."""
+        view = self._hot.get(stream)
+        owner = owner_of(view) if view is not None else ""
+        if owner and (passed := self._kernel.post.passed(owner, stream)) is not None:
+            await passed
 
     # ------------------------------------------------------------ views
 

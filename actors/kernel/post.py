@@ -6,7 +6,9 @@
    answer. So a repeat never overtakes, and a refusal by identity is always of a repeat.
 3. Whatever the receiver answers, rejection included, ends the delivery; only an answer that says
    "nothing was stored, try again" leads to a repeat, after a pause.
-4. At most `window` commands are under way; the rest wait in order.
+4. Who asks whether a pair is passed hears it when all that was sent there before has its answer: so
+   a caller's command does not overtake what was acknowledged earlier.
+5. At most `window` commands are under way; the rest wait in order.
 """
 
 from collections import deque
@@ -57,7 +59,8 @@ class Post:
         self._is_pumping = False
         self._under_way = 0
         self._ready: deque[Parcel] = deque()
-        self._behind: dict[tuple[str, str], deque[Parcel]] = {}
+        self._behind: dict[tuple[str, str], deque[Parcel | LoopFuture[None]]] = {}
+        """What waits behind the command under way, by sender and receiver; a future is who asked."""
 
     @property
     def waiting(self) -> int:
@@ -74,6 +77,15 @@ class Post:
             self._behind[pair] = deque()
             self._ready.append(parcel)
             self._pump()
+
+    def passed(self, sender: str, to: str) -> LoopFuture[None] | None:
+        """Tell when all that one entity has sent to another so far is answered; None when it is."""
+        behind = self._behind.get((sender, to))
+        if behind is None:
+            return None
+        asked: LoopFuture[None] = LoopFuture()
+        behind.append(asked)
+        return asked
 
     def _pump(self) -> None:
         if self._is_pumping:  # an answer that comes at once is not to pile up calls
@@ -109,8 +121,15 @@ class Post:
             self._at_rest(parcel.sender)
         pair = (parcel.delivery.sender, parcel.to)
         behind = self._behind[pair]
-        if behind:
-            self._ready.append(behind.popleft())
+        following: Parcel | None = None
+        while behind and following is None:
+            waiting = behind.popleft()
+            if isinstance(waiting, LoopFuture):
+                waiting.set(None)
+            else:
+                following = waiting
+        if following is not None:
+            self._ready.append(following)
         else:
             del self._behind[pair]
         self._pump()

@@ -259,3 +259,36 @@ def test_a_delivery_is_tried_until_the_journal_takes_it(world: World) -> None:
     world.fail_with(Fault.BEFORE_INSERT, Fault.UNKNOWN_ABSENT, Fault.UNKNOWN_STORED)
     world.run()
     assert [event for event in world.events(B) if isinstance(event, Moved)] == [Moved(1), Moved(2), Moved(3)]
+
+
+# ---------------------------------------------------------------- who waits for a pair
+
+
+def test_nothing_under_way_is_passed_at_once(world: World) -> None:
+    assert world.kernel.post.passed(A, B) is None
+    world.ask(A, Pay((B,), 1))
+    assert world.kernel.post.passed(A, B) is None
+
+
+def test_who_asks_hears_after_what_was_sent_before_and_before_what_follows(world: World) -> None:
+    delivered: list[tuple[int, LoopFuture[Answer]]] = []
+    post = Post(
+        deliver=lambda _to, request, reply: delivered.append((request.command, reply)),  # type: ignore[arg-type]
+        later=lambda _seconds, _call: None,
+    )
+    sender = world.kernel.directory.wake(A)
+
+    def send(number: int) -> None:
+        post.send(Parcel(sender, B, number, Delivery(A, 1, number), 0))
+
+    send(0)
+    send(1)
+    passed = post.passed(A, B)
+    send(2)
+    assert passed is not None
+    delivered[0][1].set(Accepted(None, 0))
+    done_early = passed.is_done
+    delivered[1][1].set(Accepted(None, 0))
+    assert (done_early, passed.is_done) == (False, True)
+    assert [number for number, _ in delivered] == [0, 1, 2]
+    assert post.passed(B, A) is None

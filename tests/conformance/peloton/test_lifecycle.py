@@ -241,3 +241,17 @@ def test_a_job_is_stopped_and_deleted_while_it_is_made(client: Client) -> None:
         client.delete(made.id, made.version, force=True)
         client.await_deleted(made.id)
         assert client.events(f"{made.id}-0")[0].pod_id.value == f"{made.id}-0-1"
+
+
+def test_a_pod_is_stopped_after_the_start_of_its_job_that_was_answered_before(client: Client) -> None:
+    """What a job was asked reaches its pods before what the pods are asked later."""
+    count = 60
+    made = client.run(job(instance_count=count))
+    client.stop(made.id, made.version)
+    version = client.await_state(made.id, KILLED).status.version.value
+    client.start(made.id, version)
+    last = f"{made.id}-{count - 1}"
+    client.stop_pod(last)
+    assert client.pod(last).current.status.desired_state == pod_pb2.POD_STATE_KILLED
+    client.await_pods(made.id, "RUNNING", count - 1)
+    assert client.pod(last).current.status.desired_state == pod_pb2.POD_STATE_KILLED

@@ -142,6 +142,15 @@ class Network:
         """Let calls reach a server."""
         self._endpoints, self._life = endpoints, life
 
+    async def hang_up(self) -> None:
+        """Let no call reach the server any more, and have those that it has cancelled there, too."""
+        life = self._life
+        tasks = [call.task for call in self._open if call.task is not None and call.life is life]
+        self.cut()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def cut(self) -> None:
         """Let no call reach the server any more, and end those that it has."""
         self._life = None

@@ -263,5 +263,6 @@ class Supervisor:
         drained = asyncio.Event()
         self._loop.call_later(self._chance.random() * 3, drained.set)
         await drained.wait()
+        await self._network.hang_up()
         await plane.close()
         self._loop.call_soon(lambda: self.crash("has stopped"), context=self._place)

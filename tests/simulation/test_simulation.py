@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from random import Random
 
@@ -15,19 +16,20 @@ from actors.kernel.idempotency import Keys
 from projections.hot import Advance
 from projections.watch.hub import Hub
 from protocol.cli.exits import Exit
+from protocol.cli.main import simulate as command
 from protocol.cli.simulate import BadFaults, read_faults
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
-from protocol.simulation.simulation import Result, simulate
+from protocol.simulation.simulation import STEPS, Result, reproduction, simulate
 from protocol.simulation.story import LawBroken
-from protocol.simulation.trouble import Kind
+from protocol.simulation.trouble import ALL, Kind
 
 ROOT = Path(__file__).parents[2]
 
 
 def told(hash_seed: str) -> object:
-    command = "from protocol.cli.main import main; main()"
+    program = "from protocol.cli.main import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", command, "simulate", "--seed", "3", "--steps", "300", "-o", "json"],
+        [sys.executable, "-c", program, "simulate", "--seed", "3", "--steps", "300", "-o", "json"],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
@@ -109,6 +111,14 @@ def test_time_is_virtual_and_lanes_keep_their_order() -> None:
     assert [each for each in heard if each[0] == "b"] == ["b0", "b1"]
     assert loop.now == 180_000_000
     assert context_of("lane", life) is not None
+
+
+def test_the_command_has_the_defaults_that_its_printed_form_leaves_out() -> None:
+    defaults = {name: each.default for name, each in signature(command).parameters.items()}
+    assert defaults["steps"] == STEPS
+    assert read_faults(defaults["faults"]) == ALL
+    assert reproduction(7, STEPS, ALL) == "PYTHONHASHSEED=0 polyplane simulate --seed 7"
+    assert reproduction(7, 5, (Kind.DISK,)).endswith("--seed 7 --steps 5 --faults disk")
 
 
 def test_faults_are_read_from_a_list() -> None:

@@ -115,6 +115,7 @@ class Seat:
             environment,
             setsid=True,
             setsigmask=(),
-            setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ),
+            # All of them: whoever started the server may have had some ignored, as a shell's `&` has.
+            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
             file_actions=((os.POSIX_SPAWN_DUP2, self._device, 0), (os.POSIX_SPAWN_DUP2, self._device, 1)),
         )

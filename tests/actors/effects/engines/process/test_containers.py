@@ -3,7 +3,9 @@
 import json
 import os
 import resource
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,15 @@ async def test_open_files_are_limited(process_engine: ProcessEngine, ear: Ear, d
     )
 
 
+@pytest.fixture
+def ignored_quit() -> Iterator[None]:
+    """Ignore a signal as a shell does for what it starts with `&`."""
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGQUIT, before)
+
+
+@pytest.mark.usefixtures("ignored_quit")
 async def test_signals_have_their_defaults(process_engine: ProcessEngine, ear: Ear, data: Path) -> None:
     show = ("grep", "Sig[IB]", "/proc/self/status")
     process_engine.launch(

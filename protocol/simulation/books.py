@@ -18,7 +18,7 @@ from actors.pod.state import ALLOWED as POD_EDGES
 from actors.pod.state import PodState
 from events.host import HostRegistered, HostSpec
 from events.journal import Reader
-from events.pod import PodDeleted, PodEnded, PodPlaced, PodStopRequested
+from events.pod import EndReason, PodDeleted, PodEnded, PodPlaced, PodStopRequested
 from events.receipt import CommandReceived
 from events.record import Delivery, Recorded, entity_of, id_of
 from projections.view import View, fold
@@ -75,7 +75,7 @@ class Books:
         """Commands of entities that nobody has taken yet: to whom."""
         self._taken: dict[Delivery, int] = {}
         self._placed: dict[RunKey, str] = {}
-        self._stopped: dict[RunKey, None] = {}
+        self._stopped: dict[RunKey, EndReason] = {}
         self._ended: dict[RunKey, None] = {}
         self._open: list[Recorded] = []
         self._open_views: dict[str, View] = {}
@@ -104,6 +104,11 @@ class Books:
     def jobs(self) -> list[tuple[str, JobState]]:
         """Return all jobs that ever were, by stream."""
         return [(stream, state) for stream, state in self.states.items() if isinstance(state, JobState)]
+
+    def was_wished_away(self, stream: str, run: int) -> bool:
+        """Tell whether somebody asked for the end of a run."""
+        reason = self._stopped.get(RunKey(pod=id_of(stream), run=run))
+        return reason not in (None, EndReason.FAILED)
 
     # ------------------------------------------------------------ what effects need
 
@@ -161,7 +166,7 @@ class Books:
             case PodPlaced():
                 self._place(id_of(stream), event, state)
             case PodStopRequested():
-                self._stopped[RunKey(pod=id_of(stream), run=event.run)] = None
+                self._stopped[RunKey(pod=id_of(stream), run=event.run)] = event.reason
             case PodEnded() | PodDeleted():
                 self._ended[RunKey(pod=id_of(stream), run=event.run)] = None
                 for book in self.hosts.values():

@@ -148,15 +148,15 @@ def check_job(stream: str, job: JobState, books: Books) -> None:
         return
     for instance, known in job.pods.items():
         pod = books.states[job.pod_stream(instance)]
-        told = PodPhase.INITIALIZED if pod.phase in _UNTOLD else pod.phase
-        if (known.run, known.phase, known.config) != (pod.run, told, pod.config):
+        told = (PodPhase.INITIALIZED, *_UNTOLD) if pod.phase in _UNTOLD else (pod.phase,)
+        if (known.run, known.config) != (pod.run, pod.config) or known.phase not in told:
             raise LawBroken("a job knows its pods", f"{stream}: {instance} is {pod}, known as {known}")
     if job.goal is Goal.DELETED and all(_is_gone(books, job, instance) for instance in job.pods):
         raise LawBroken("goals are reached", f"{stream} has no pods and is not deleted")
 
 
 _UNTOLD = (PodPhase.PENDING, PodPhase.PLACED, PodPhase.LAUNCHING, PodPhase.LAUNCHED, PodPhase.STARTING)
-"""Phases of which a pod does not tell its owner."""
+"""Phases into which a pod goes without telling its owner."""
 
 
 def _is_gone(books: Books, job: JobState, instance: int) -> bool:

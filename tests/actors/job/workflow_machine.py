@@ -119,7 +119,9 @@ class WorkflowMachine(RuleBasedStateMachine):
         self.begun(self.wish(command))
         workflow = self.world.job().workflow
         assert workflow is not None
-        if workflow.phase is WorkflowPhase.ROLLING_FORWARD and workflow.options == options:
+        # A restart under way refuses the wish; only an update that rolls knows it as its own.
+        is_update = workflow.kind is WorkflowKind.UPDATE
+        if is_update and workflow.phase is WorkflowPhase.ROLLING_FORWARD and workflow.options == options:
             assert self.wish(replace(command, expected_version=self.version)) is not None
             assert self.world.job().workflow == workflow
 

@@ -11,7 +11,6 @@ from actors.pod.commands import (
     BeginNextRun,
     DeletePod,
     ForgetPod,
-    ForgetPodRun,
     ForgetRun,
     LaunchRun,
     ObserveRun,
@@ -23,7 +22,6 @@ from actors.pod.commands import (
     RecordContainerStarted,
     RecordLaunched,
     RecordRunEnded,
-    RecreatePod,
     RequestPlacement,
     RestartPod,
     StartPod,
@@ -36,7 +34,6 @@ from events.pod import (
     EndReason,
     PodContainerExited,
     PodContainerStarted,
-    PodCreated,
     PodDeleted,
     PodEnded,
     PodEvent,
@@ -47,7 +44,6 @@ from events.pod import (
     PodPlaced,
     PodQueued,
     PodReconfigured,
-    PodRunForgotten,
     PodRunning,
     PodRunStarted,
     PodSpec,
@@ -55,7 +51,6 @@ from events.pod import (
     PodStopRequested,
 )
 from tests.actors.pod.machine import ONCE, ONE, TWO, subject
-from tests.actors.subject import context
 
 P = PodPhase
 R = EndReason
@@ -389,42 +384,3 @@ def test_outstanding_is_what_a_restart_must_do_again() -> None:
             pod.decided(command, now=NOW)
         assert pod.state is not None
         assert ENTITY.outstanding(pod.state) == then, given
-
-
-def test_a_deleted_pod_is_there_again_with_its_run_numbers() -> None:
-    again = RecreatePod(config=3, spec=TWO, goal=Goal.RUNNING, name="other")
-    pod = subject()
-    assert pod.decided(again) == Decision()
-    pod.decided(DeletePod())
-    created = PodCreated(owner="job/1", instance=0, config=3, spec=TWO, run=2, name="other")
-    assert pod.decided(again) == Decision(events=(created,))
-    assert pod.effects[-1] == RequestPlacement(run=2)
-    assert pod.decided(again) == Decision()
-
-
-def test_a_run_is_forgotten_also_when_the_pod_is_gone() -> None:
-    pod = subject()
-    assert pod.decided(ForgetPodRun(run=2)) == Decision()
-    assert pod.decided(ForgetPodRun(run=0)) == Decision()
-    pod.decided(DeletePod())
-    assert pod.decided(ForgetPodRun(run=1)) == Decision(events=(PodRunForgotten(run=1),))
-    assert ENTITY.decide(None, ForgetPodRun(run=1), context()) == Rejection(
-        Code.NOT_FOUND, "there is no such pod"
-    )
-
-
-def test_a_pod_tells_the_configuration_of_its_next_run() -> None:
-    pod = subject(goal=Goal.KILLED)
-    pod.decided(UPDATE)
-    told = ReportPod(
-        instance=0, run=1, phase=P.KILLED, goal=Goal.KILLED, config=1, desired_config=2, failure_count=0
-    )
-    assert pod.effects == [Send("job/1", told)]
-
-
-def test_a_pod_may_be_moved_for_another_reason() -> None:
-    pod = subject()
-    for each in UP:
-        pod.decided(each)
-    moved = pod.decided(ReconfigurePod(config=2, spec=ONE, restart=True, reason=R.FOR_RESTART))
-    assert PodStopRequested(run=1, reason=R.FOR_RESTART) in moved.events

@@ -1,7 +1,8 @@
 """The data directory: where everything of one server stands, and the lock that keeps it to one.
 
 1. One process holds a directory: the lock ends with the process, however that ends.
-2. The lock file's text names its holder; it is read only to say who it is, never trusted.
+2. The lock file's text names its holder; it is read to say who it is, and believed only of a process
+   that has the file open.
 3. With `:memory:` journal and views are in memory; what must be files is in a directory that is
    removed at the end. Its path is short, because sockets stand in it (107 bytes).
 """
@@ -15,7 +16,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from events.codec import Codec
 from events.journal.journal import Journal
@@ -106,6 +107,46 @@ class DataDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Holder(NamedTuple):
+    """The process that holds a directory."""
+
+    id: int
+    descriptor: int
+    """Of the process itself (pidfd), to be closed: its number may become another's."""
+
+
+def open_holder(path: Path) -> Holder | None:
+    """Return the process that holds a directory; None when it is not known which.
+
+    Raises PermissionError when that is a process of somebody else.
+    """
+    lock = path / "lock"
+    try:
+        process = int(json.loads(lock.read_bytes())["pid"])
+        descriptor = os.pidfd_open(process)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        return None  # the note is not whole, or its process has ended
+    try:
+        # The number may be another's by now: it is this one's that has the lock's file open.
+        if any(_is_same(each, lock) for each in Path(f"/proc/{process}/fd").iterdir()):
+            return Holder(process, descriptor)
+    except PermissionError:
+        os.close(descriptor)
+        raise
+    except FileNotFoundError:
+        os.close(descriptor)
+        return None  # it has ended meanwhile
+    os.close(descriptor)
+    return None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _hold(path: Path) -> int:

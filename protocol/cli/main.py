@@ -1,8 +1,8 @@
 """`polyplane`: the commands, their flags and what they are for.
 
 1. This module imports nothing slow: each command brings what it needs when it is called.
-2. A command is a client of the server's public API and knows nothing of its insides; `serve` and
-   `config` alone read settings.
+2. A command is a client of the server's public API and knows nothing of its insides; `serve`, `config`
+   and `stop --all` alone read settings.
 3. Every command ends with a code of `protocol/cli/exits.py`, and says what went wrong in one line.
 """
 
@@ -151,15 +151,28 @@ def logs(
 
 @app.command()
 def stop(
-    name: Annotated[str, typer.Argument(metavar="JOB|POD", help="What is to stop.")],
+    name: Annotated[str, typer.Argument(metavar="JOB|POD", help="What is to stop.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="End the server of a data directory, all its pods and their agents.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The directory for --all; no server need run.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has stopped.")] = False,
     timeout: TimeoutOption = 300.0,
     server: ServerOption = SERVER,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Stop a job or a pod."""
+    """Stop a job or a pod; or, with --all, everything on this machine that a data directory knows."""
     from protocol.cli import jobs
+    from protocol.cli.connection import Failed
 
+    if everything == bool(name) or (data is not None and not everything):
+        raise Failed(Exit.USAGE, "stop: needs a job or a pod, or --all with or without --data")
+    if everything:
+        from protocol.cli.halt import stop_all
+
+        raise typer.Exit(stop_all({"data": data}, output))
     finish(server, lambda it: jobs.stop(it, name, output, wait=wait, timeout_s=timeout))
 
 

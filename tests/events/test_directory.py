@@ -1,6 +1,8 @@
 """The data directory: one holder, named to whoever comes second."""
 
+import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from events.journal import DataDirectory, Locked, UnusableDirectory
+from events.journal.directory import open_holder
 from tests.events.stores import CODEC
 
 HOLDER = """
@@ -69,6 +72,30 @@ def test_a_holder_that_has_not_said_who_it_is(tmp_path: Path, note: bytes) -> No
         (tmp_path / "lock").write_bytes(note)
         with pytest.raises(Locked, match="another process"):
             DataDirectory.open(tmp_path)
+
+
+def test_the_holder_can_be_reached_while_it_holds(tmp_path: Path) -> None:
+    assert open_holder(tmp_path) is None  # nobody ever was
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        holder = open_holder(tmp_path)
+        assert holder is not None
+        assert holder.id == process.pid
+        signal.pidfd_send_signal(holder.descriptor, signal.SIGKILL)
+        os.close(holder.descriptor)
+    assert process.returncode == -signal.SIGKILL
+    assert open_holder(tmp_path) is None
+
+
+def test_a_process_that_only_has_the_holders_number_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(json.dumps({"pid": os.getpid(), "since": "", "command": ""}))
+    assert open_holder(tmp_path) is None
+    for pid in (-1, 0, 2**80, "x", None):
+        (tmp_path / "lock").write_text(json.dumps({"pid": pid}))
+        assert open_holder(tmp_path) is None
 
 
 def test_a_path_that_cannot_be_a_directory_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(STAMP)
 
-demo: $(STAMP)  ## a server, a service of real processes, its watch, a killed process restarting, a stop
+demo: $(STAMP)  ## a service of real processes; its server is killed and comes back, then a process; a stop
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## every law and example, in minutes

@@ -77,7 +77,7 @@ async def show_pods(connection: Connection, text: str, output: Output) -> Exit:
 
 
 async def watch(connection: Connection, output: Output, *, start: int, job: str, pods: bool) -> Exit:
-    """Print changes as they happen, for ever."""
+    """Print changes as they happen, for ever; on stderr, from where it goes on after an interruption."""
     wanted = WatchRequest(start_revision=start)
     found = await find_job(connection, job) if job else ""
     if pods:
@@ -88,7 +88,12 @@ async def watch(connection: Connection, output: Output, *, start: int, job: str,
         wanted.stateless_job_filter.SetInParent()
         if found:
             wanted.stateless_job_filter.job_ids.add(value=found)
-    async for message in follow(connection, wanted):
+
+    def tell(revision: int) -> None:
+        sys.stderr.write(f"polyplane: the watch goes on from revision {revision}\n")
+        sys.stderr.flush()
+
+    async for message in follow(connection, wanted, on_resume=tell):
         if output is Output.JSON:
             tree = as_tree(message)
             tree["revision"] = message.revision

@@ -6,7 +6,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
@@ -18,17 +18,27 @@ from protocol.pb.peloton.api.v1alpha.watch.svc.watch_svc_pb2 import WatchRequest
 from protocol.pb.peloton.api.v1alpha.watch.svc.watch_svc_pb2_grpc import WatchServiceStub
 
 
-async def follow(connection: Connection, wanted: WatchRequest) -> AsyncIterator[WatchResponse]:
-    """Yield every message from `wanted.start_revision` on, for ever."""
+async def follow(
+    connection: Connection, wanted: WatchRequest, *, on_resume: Callable[[int], None] | None = None
+) -> AsyncIterator[WatchResponse]:
+    """Yield every message from `wanted.start_revision` on, for ever.
+
+    With `on_resume` it is told from which revision the watch goes on, each time that it does.
+    """
     stub = WatchServiceStub(connection.channel)
     resume = wanted.start_revision
     waits: Iterator[float] = pauses()
+    has_begun = False
     while True:
         request = WatchRequest()
         request.CopyFrom(wanted)
         request.start_revision = resume
         try:
             async for message in connection.stream(stub.Watch, request):
+                if message.watch_id:
+                    if has_begun and on_resume is not None:
+                        on_resume(resume)
+                    has_begun = True
                 # The first message tells the revision of now; what was asked of the past follows it.
                 if not message.watch_id or resume == 0:
                     resume = message.revision + 1

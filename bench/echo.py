@@ -1,7 +1,7 @@
 """A bare grpc.aio server that answers every unary method with the same bytes: the peer.
 
 1. It does nothing but what the gRPC layer does: no decoding, no interceptors.
-2. It prints its port, and ends with its standard input.
+2. It prints its port, and ends by SIGTERM.
 """
 
 import asyncio
@@ -20,21 +20,20 @@ class Everything(grpc.GenericRpcHandler):
 
         self._handler = grpc.unary_unary_rpc_method_handler(answer)
 
-    def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+    def service(self, _details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return the handler."""
         return self._handler
 
 
-async def main(size: int) -> None:
-    """Serve until standard input ends."""
+async def main(reply: bytes) -> None:
+    """Serve until the process is ended."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((Everything(bytes(size)),))
+    server.add_generic_rpc_handlers((Everything(reply),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await server.stop(None)
+    await server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    uvloop.run(main(bytes.fromhex(sys.argv[1])))

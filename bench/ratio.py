@@ -7,7 +7,7 @@
 
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,5 +67,15 @@ def side_by_side(
             theirs = peer()
         ratios.append(mine / theirs)
         told = f"{mine:.6g} / {theirs:.6g} = {ratios[-1]:.3f}"
-        print(f"  {measure.name}: round {turn + 1}: {told}", file=sys.stderr)
+        tell(measure, turn, told)
+    return of_rounds(measure, ratios)
+
+
+def of_rounds(measure: Measure, ratios: Sequence[float]) -> Result:
+    """Return what so many rounds have come to."""
     return Result(measure, statistics.median(ratios), min(ratios), max(ratios))
+
+
+def tell(measure: Measure, turn: int, told: str) -> None:
+    """Say what a round has come to."""
+    print(f"  {measure.name}: round {turn + 1}: {told}", file=sys.stderr)

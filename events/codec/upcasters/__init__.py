@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from events.codec.upcasters import host, job, pod, receipt
+from events.codec.upcasters import host, job, pod, receipt, task, worker
 from events.codec.upcasters.chain import Upcast
 
 UPCASTERS: tuple[Mapping[str, Upcast], ...] = (
@@ -10,5 +10,7 @@ UPCASTERS: tuple[Mapping[str, Upcast], ...] = (
     pod.UPCASTERS,
     host.UPCASTERS,
     receipt.UPCASTERS,
+    task.UPCASTERS,
+    worker.UPCASTERS,
 )
 """All tables, for the constructor of a codec."""

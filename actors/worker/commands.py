@@ -1,0 +1,55 @@
+"""What may be asked of a worker."""
+
+from dataclasses import dataclass
+
+from actors.job.commands import ReportPod
+from events.worker import WorkerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterWorker:
+    """The worker is wanted: register it, or take over what changed in it."""
+
+    name: str
+    spec: WorkerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyWorker:
+    """What does its work is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeTask:
+    """Have this task."""
+
+    task: str
+    """Stream of the task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeWorker:
+    """No longer have this task."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoseWorker:
+    """What did its work is gone, or is to go."""
+
+    reason: str
+    task: str = ""
+    """The task that it must have, empty for none: what becomes of it is decided together with this."""
+    restart: bool = False
+    """Whether its pod has to be made to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainWorker:
+    """The worker is no longer wanted: end what it has, take nothing more."""
+
+    reason: str = "no longer declared"
+
+
+WorkerCommand = RegisterWorker | ReadyWorker | TakeTask | FreeWorker | LoseWorker | DrainWorker | ReportPod

@@ -1,0 +1,107 @@
+"""What can happen to a worker: something that takes one task at a time.
+
+1. A worker outlives the processes that do its work: when one is lost, the worker is `registered`
+   again until the next one is ready.
+2. A worker that we start ourselves runs in a pod, which it owns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from events.pod import PodSpec
+
+
+class WorkerPhase(StrEnum):
+    """Whether a worker takes tasks."""
+
+    REGISTERED = "registered"
+    """Known, and nothing is there yet that could do its work."""
+    IDLE = "idle"
+    BUSY = "busy"
+    DRAINING = "draining"
+    """Ends what it has, and takes nothing more."""
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """What is declared of a worker."""
+
+    kind: str
+    """What its tasks are for: only whoever runs them knows the word."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Sorted by key, then value."""
+    pod: PodSpec | None = None
+    """What runs it, None for a worker that runs elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRegistered:
+    """The worker exists, perhaps again."""
+
+    spec: WorkerSpec
+    pod: str = ""
+    """Stream of its pod, empty for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerReady:
+    """What does its work is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerTook:
+    """It has a task."""
+
+    task: str
+    """Stream of the task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFreed:
+    """It no longer has the task."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost:
+    """What did its work is gone, or is to go; what it had failed in the same append."""
+
+    reason: str
+    restart: bool = False
+    """Whether its pod has to be made to end: it may still run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDraining:
+    """It takes nothing more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDied:
+    """It is gone, until it is registered again."""
+
+    reason: str
+
+
+WorkerEvent = (
+    WorkerRegistered | WorkerReady | WorkerTook | WorkerFreed | WorkerLost | WorkerDraining | WorkerDied
+)
+
+TOPICS: Mapping[str, type[WorkerEvent]] = MappingProxyType(
+    {
+        "worker.registered:1": WorkerRegistered,
+        "worker.ready:1": WorkerReady,
+        "worker.took:1": WorkerTook,
+        "worker.freed:1": WorkerFreed,
+        "worker.lost:1": WorkerLost,
+        "worker.draining:1": WorkerDraining,
+        "worker.died:1": WorkerDied,
+    }
+)
+"""The name under which each class is stored."""

@@ -16,7 +16,10 @@ from events.record import Recorded
 from projections.hosts import HostView
 from projections.jobs import JobView
 from projections.pods import PodView
+from projections.queues import Queues
+from projections.tasks import TaskView
 from projections.view import View, fold, is_gone, is_over
+from projections.workers import WorkerView
 
 MAX_OVER = 20_000
 """Entities that are over and stay in memory."""
@@ -75,6 +78,8 @@ class HotViews:
         self._live_pods: dict[str, int] = {}
         """How many pods of an owner are not over; none of them 0."""
         self._hosts: dict[str, HostView] = {}
+        self.queues = Queues()
+        """What waits for each worker."""
         self._over: dict[str, int] = {}
         """Revision of the last change, by stream; least recently changed first."""
         self._gone: dict[str, int] = {}
@@ -170,7 +175,9 @@ class HotViews:
                 self._count(view.owner, int(not over) - int(was_live))
             case HostView():
                 self._hosts[stream] = view
-            case JobView():
+            case TaskView():
+                self.queues.put(view)
+            case JobView() | WorkerView():
                 pass
 
     def _is_behind(self, view: View | None, recorded: Recorded) -> bool:

@@ -18,14 +18,15 @@ from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodOrder, PodQuery
 from projections.reading import PAGE
 from projections.tables import Tables
+from projections.tasks import TaskView
 from projections.view import View
 
-V = TypeVar("V", JobView, PodView)
+V = TypeVar("V", JobView, PodView, TaskView)
 
 MAX_ORDERS = 3
 """Columns by which a client may order."""
 
-_TOPICS = {"jobs": "job.view:1", "pods": "pod.view:1"}
+_TOPICS = {"jobs": "job.view:1", "pods": "pod.view:1", "tasks": "task.view:1"}
 
 
 @dataclass(slots=True)
@@ -72,6 +73,10 @@ class TableReader:
     def pod(self, id: str) -> PodView | None:  # noqa: A002
         """Return the row of a pod, None when there is none."""
         return self._one("pods", id, PodView)
+
+    def task(self, id: str) -> TaskView | None:  # noqa: A002
+        """Return the row of a task, None when there is none."""
+        return self._one("tasks", id, TaskView)
 
     def jobs_named(self, name: str) -> tuple[str, ...]:
         """Return the ids of all jobs ever created under a name, newest first."""
@@ -189,6 +194,8 @@ class ColdViews:
                 return self._reader.pod(id_of(stream))
             case "job":
                 return self._reader.job(id_of(stream))
+            case "task":
+                return self._reader.task(id_of(stream))
             case _:
                 return None
 

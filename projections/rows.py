@@ -16,6 +16,7 @@ from events.job import JobSpec
 from events.pod import PodSpec
 from projections.jobs import ENDED, JobView
 from projections.pods import PodView
+from projections.tasks import TaskView
 
 
 class Encoder(Protocol):
@@ -58,6 +59,8 @@ POD_COLUMNS = (
     "reason",
     "body",
 )
+
+TASK_COLUMNS = ("id", "revision", "worker", "principal", "phase", "queued_at", "ended_at", "body")
 
 
 class Rows:
@@ -104,6 +107,19 @@ class Rows:
             view.spec.pool,
             self._keywords_of(view.spec),
             self._codec.encode(stored_form(view))[1],
+        )
+
+    def task(self, view: TaskView) -> Row:
+        """Return the values of `TASK_COLUMNS`."""
+        return (
+            view.id,
+            view.revision,
+            view.worker,
+            view.principal,
+            view.phase.value,
+            view.queued_at,
+            view.ended_at,
+            self._codec.encode(view)[1],
         )
 
     def _keywords_of(self, spec: JobSpec) -> str:

@@ -18,10 +18,11 @@ from events.pod import PodSpec
 from projections.jobs import JobView
 from projections.pods import PodView
 from projections.queries import JobOrder, PodOrder
-from projections.rows import JOB_COLUMNS, POD_COLUMNS, Row, Rows
+from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows
+from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change of tables, columns or the views that bodies hold."""
 
 CHUNKS = (64, 8, 1)
@@ -52,6 +53,10 @@ def _schema() -> Iterable[str]:
     for pod_order in PodOrder:
         columns = dict.fromkeys(("owner", pod_order.value, "instance", "id"))
         yield f"CREATE INDEX pods_by_{pod_order.value} ON pods ({', '.join(columns)})"
+    yield (
+        "CREATE TABLE tasks (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, worker TEXT, principal TEXT,"
+        " phase TEXT, queued_at INTEGER, ended_at INTEGER, body BLOB)"
+    )
 
 
 def views_codec() -> Codec:
@@ -115,18 +120,22 @@ class Tables:
         """
         jobs: list[JobView] = []
         pods: list[PodView] = []
+        tasks: list[TaskView] = []
         for view in views:
             match view:
                 case JobView():
                     jobs.append(view)
                 case PodView():
                     pods.append(view)
+                case TaskView():
+                    tasks.append(view)
                 case _:
-                    pass  # hosts are few and always in memory: nothing is asked of a table
+                    pass  # hosts and workers are few and always in memory: nothing is asked of a table
         self._connection.execute("BEGIN")
         try:
             self._write_jobs(jobs)
             self._write_pods(pods)
+            self._write_tasks(tasks)
             self._connection.execute("UPDATE meta SET checkpoint = ?", (checkpoint,))
             self._connection.execute("COMMIT")
         except BaseException:
@@ -158,6 +167,10 @@ class Tables:
     def _write_pods(self, pods: Sequence[PodView]) -> None:
         self._delete("pods", "id", [pod.id for pod in pods if is_gone(pod)])
         self._upsert("pods", POD_COLUMNS, [self._rows.pod(pod) for pod in pods if not is_gone(pod)])
+
+    def _write_tasks(self, tasks: Sequence[TaskView]) -> None:
+        self._delete("tasks", "id", [task.id for task in tasks if is_gone(task)])
+        self._upsert("tasks", TASK_COLUMNS, [self._rows.task(task) for task in tasks if not is_gone(task)])
 
     def _delete(self, table: str, column: str, values: Sequence[str]) -> None:
         if values:

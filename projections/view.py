@@ -10,15 +10,24 @@ from types import MappingProxyType
 from events.job import JobPhase
 from events.pod import PodPhase
 from events.record import Recorded, entity_of
-from projections import hosts, jobs, pods
+from events.task import TaskPhase
+from projections import hosts, jobs, pods, tasks, workers
 from projections.hosts import HostView
 from projections.jobs import JobView
 from projections.pods import PodView
+from projections.tasks import TaskView
+from projections.workers import WorkerView
 
-View = JobView | PodView | HostView
+View = JobView | PodView | HostView | TaskView | WorkerView
 
 TOPICS: Mapping[str, type[View]] = MappingProxyType(
-    {"job.view:1": JobView, "pod.view:1": PodView, "host.view:1": HostView}
+    {
+        "job.view:1": JobView,
+        "pod.view:1": PodView,
+        "host.view:1": HostView,
+        "task.view:1": TaskView,
+        "worker.view:1": WorkerView,
+    }
 )
 """The name under which each class is stored in tables; a file of tables has its own schema number."""
 
@@ -30,6 +39,10 @@ def fold(view: View | None, recorded: Recorded) -> View | None:
             return pods.fold(view if isinstance(view, PodView) else None, recorded)
         case "job":
             return jobs.fold(view if isinstance(view, JobView) else None, recorded)
+        case "task":
+            return tasks.fold(view if isinstance(view, TaskView) else None, recorded)
+        case "worker":
+            return workers.fold(view if isinstance(view, WorkerView) else None, recorded)
         case "host":
             return hosts.fold(view if isinstance(view, HostView) else None, recorded)
         case _:
@@ -38,7 +51,8 @@ def fold(view: View | None, recorded: Recorded) -> View | None:
 
 def is_gone(view: View) -> bool:
     """Return whether the entity was deleted."""
-    return view.phase is PodPhase.DELETED or view.phase is JobPhase.DELETED
+    phase = view.phase
+    return phase is PodPhase.DELETED or phase is JobPhase.DELETED or phase is TaskPhase.DELETED
 
 
 def is_over(view: View) -> bool:
@@ -48,7 +62,9 @@ def is_over(view: View) -> bool:
             return view.phase.is_terminal and not view.restart_at
         case JobView():
             return view.phase in jobs.ENDED
-        case HostView():
+        case TaskView():
+            return view.phase.is_terminal
+        case HostView() | WorkerView():
             return False
 
 
@@ -61,6 +77,10 @@ def stream_of(view: View) -> str:
             return f"job/{view.id}"
         case HostView():
             return f"host/{view.id}"
+        case TaskView():
+            return f"task/{view.id}"
+        case WorkerView():
+            return f"worker/{view.id}"
 
 
 def owner_of(view: View) -> str:
@@ -70,4 +90,4 @@ def owner_of(view: View) -> str:
 
 def labels_of(view: View) -> tuple[tuple[str, str], ...]:
     """Return the entity's labels."""
-    return view.spec.labels
+    return () if isinstance(view, TaskView) else view.spec.labels

@@ -17,7 +17,9 @@ from immutables import Map
 from actors.host.commands import HostCommand
 from actors.job.commands import JobCommand
 from actors.pod.commands import PodCommand
-from events import host, job, pod
+from actors.task.commands import TaskCommand
+from actors.worker.commands import WorkerCommand
+from events import host, job, pod, task, worker
 from events.capacity import Resources
 from events.pod import ContainerSpec, PodSpec, PortSpec
 
@@ -81,6 +83,22 @@ def job_commands() -> st.SearchStrategy[JobCommand]:
 
 def host_commands() -> st.SearchStrategy[HostCommand]:
     return cast("st.SearchStrategy[HostCommand]", instances(HostCommand))
+
+
+def task_events() -> st.SearchStrategy[task.TaskEvent]:
+    return cast("st.SearchStrategy[task.TaskEvent]", instances(task.TaskEvent))
+
+
+def worker_events() -> st.SearchStrategy[worker.WorkerEvent]:
+    return cast("st.SearchStrategy[worker.WorkerEvent]", instances(worker.WorkerEvent))
+
+
+def task_commands() -> st.SearchStrategy[TaskCommand]:
+    return cast("st.SearchStrategy[TaskCommand]", instances(TaskCommand))
+
+
+def worker_commands() -> st.SearchStrategy[WorkerCommand]:
+    return cast("st.SearchStrategy[WorkerCommand]", instances(WorkerCommand))
 
 
 _whole = st.sampled_from([0.0, 1.0])

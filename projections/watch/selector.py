@@ -11,7 +11,9 @@ from typing import assert_never
 from projections.hosts import HostView
 from projections.jobs import JobView
 from projections.pods import PodView
+from projections.tasks import TaskView
 from projections.view import View, labels_of, owner_of
+from projections.workers import WorkerView
 
 
 class Kind(StrEnum):
@@ -20,6 +22,8 @@ class Kind(StrEnum):
     JOB = "job"
     POD = "pod"
     HOST = "host"
+    TASK = "task"
+    WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,10 @@ def kind_of(view: View) -> Kind:
             return Kind.JOB
         case HostView():
             return Kind.HOST
+        case TaskView():
+            return Kind.TASK
+        case WorkerView():
+            return Kind.WORKER
         case _:
             assert_never(view)
 

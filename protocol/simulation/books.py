@@ -16,6 +16,10 @@ from actors.job.state import JobState
 from actors.kernel.decider import Entity, Send
 from actors.pod.state import ALLOWED as POD_EDGES
 from actors.pod.state import PodState
+from actors.task.state import ALLOWED as TASK_EDGES
+from actors.task.state import TaskState
+from actors.worker.state import ALLOWED as WORKER_EDGES
+from actors.worker.state import WorkerState
 from events.host import HostRegistered, HostSpec
 from events.journal import Reader
 from events.pod import EndReason, PodDeleted, PodEnded, PodPlaced, PodStopRequested
@@ -230,6 +234,10 @@ def _check_edge(stream: str, before: Any, after: Any) -> None:  # noqa: ANN401 -
             edges = POD_EDGES
         case JobState():
             edges = JOB_EDGES
+        case TaskState():
+            edges = TASK_EDGES
+        case WorkerState():
+            edges = WORKER_EDGES
         case _:
             return
     if after.phase not in edges[before.phase]:

@@ -11,11 +11,18 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from events import host, job, pod, receipt
+from events import host, job, pod, receipt, task, worker
 from events.codec import UPCASTERS, Codec
 from events.record import Delivery, Envelope
 
-TABLES: tuple[Mapping[str, type], ...] = (job.TOPICS, pod.TOPICS, host.TOPICS, receipt.TOPICS)
+TABLES: tuple[Mapping[str, type], ...] = (
+    job.TOPICS,
+    pod.TOPICS,
+    host.TOPICS,
+    receipt.TOPICS,
+    task.TOPICS,
+    worker.TOPICS,
+)
 
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**63), 2**64 - 1),

@@ -11,6 +11,7 @@ from events.job import JobPhase, WorkflowKind, WorkflowPhase
 from events.pod import EndReason, PodPhase
 from events.receipt import CommandReceived
 from events.record import Envelope, Recorded
+from projections.hosts import HostView
 from projections.jobs import KEPT_WORKFLOWS, JobView, PodReport
 from projections.pods import ContainerPhase, ContainerView, PodView
 from projections.stamp import OutOfPlace
@@ -360,6 +361,7 @@ def test_hosts() -> None:
     view = view_of(
         "host/h1", host.HostRegistered(name="h1", spec=spec), host.HostRespecified(spec=wider), drained
     )
+    assert isinstance(view, HostView)
     assert (view.id, view.spec, view.phase, view.goal) == ("h1", wider, drained.phase, drained.goal)
 
 

@@ -4,11 +4,12 @@ from hypothesis import given
 
 from actors.job.state import JobState
 from actors.pod.state import PodState
+from actors.worker.state import WorkerState
 from protocol.vocabulary import ENTITIES, STATES, journal_codec
 from tests.strategies import instances
 
 
-@given(instances(JobState) | instances(PodState))
+@given(instances(JobState) | instances(PodState) | instances(WorkerState))
 def test_a_state_comes_back_from_its_snapshot(state: object) -> None:
     codec = journal_codec()
     assert codec.decode(*codec.encode(state)) == state

@@ -9,9 +9,13 @@
 from actors.host.state import HostState
 from actors.job.state import JobState
 from actors.pod.state import PodState
+from actors.task.state import TaskState
+from actors.worker.state import WorkerState
 from projections.hosts import HostView
 from projections.jobs import JobView
 from projections.pods import PodView
+from projections.tasks import TaskView
+from projections.workers import WorkerView
 from protocol.trees import Tree
 
 Facts = dict[str, Tree]
@@ -26,6 +30,18 @@ def facts_of(known: object) -> Facts:
             return _pod(known)
         case HostState() | HostView():
             return {"phase": known.phase.value, "goal": known.goal.value, "reason": known.reason}
+        case TaskState() | TaskView():
+            return {
+                "phase": known.phase.value,
+                "worker": known.worker,
+                "principal": known.principal,
+                "held_us": known.held_us,
+                "started_at": known.started_at,
+                "ended_at": known.ended_at,
+                "message": known.message,
+            }
+        case WorkerState() | WorkerView():
+            return {"phase": known.phase.value, "task": known.task, "pod": known.pod, "reason": known.reason}
         case _:
             return {}
 

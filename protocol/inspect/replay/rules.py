@@ -16,6 +16,8 @@ from actors.job.state import JobState
 from actors.kernel.decider import Entity, Send
 from actors.pod import state as pod
 from actors.pod.state import PodState
+from actors.task import state as task
+from actors.worker import state as worker
 from events.pod import PodCreated, PodPhase
 from events.receipt import CommandReceived
 from events.record import Recorded, entity_of
@@ -55,6 +57,8 @@ def rules(entities: Iterable[Entity[Any]], *, is_whole: bool) -> tuple[Rule, ...
         Phases("workflow phase", "job", _workflow_phase, job.WORKFLOW_TRANSITIONS, frozenset()),
         Phases("phase", "pod", _phase, pod.TRANSITIONS, pod.STEADY),
         Phases("phase", "host", _phase, host.TRANSITIONS, host.STEADY),
+        Phases("phase", "task", _phase, task.TRANSITIONS, task.STEADY),
+        Phases("phase", "worker", _phase, worker.TRANSITIONS, worker.STEADY),
         Counts(),
         Receipts(),
         Views(),

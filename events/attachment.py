@@ -4,10 +4,10 @@
 2. Only the façade that wrote an attachment reads it; `kind` and `version` tell it how.
 """
 
-from dataclasses import dataclass
+from events.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Attachment:
     """Opaque bytes with a name."""
 

@@ -4,10 +4,10 @@
 2. `cpu` and `gpu` are in cores and devices, fractions allowed; `_mb` are mebibytes (2**20 bytes).
 """
 
-from dataclasses import dataclass
+from events.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Resources:
     """A vector of amounts, as needed or as available."""
 

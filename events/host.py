@@ -5,11 +5,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from events.capacity import Resources
+from events.frozen import frozen
 
 
 class HostPhase(StrEnum):
@@ -28,7 +28,7 @@ class EngineKind(StrEnum):
     SIMULATED = "simulated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostSpec:
     """What is declared of a host."""
 
@@ -42,7 +42,7 @@ class HostSpec:
     """IP address at which its pods can be reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostRegistered:
     """The host exists and is up."""
 
@@ -50,14 +50,14 @@ class HostRegistered:
     spec: HostSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostRespecified:
     """What is declared of the host changed."""
 
     spec: HostSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostPhaseChanged:
     """The host takes pods, or no longer does."""
 

@@ -11,11 +11,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from events.attachment import Attachment
+from events.frozen import frozen
 from events.goal import Goal
 from events.pod import PodPhase, PodSpec
 
@@ -66,7 +66,7 @@ WORKFLOW_TERMINAL = frozenset(
 """Phases after which only a new workflow may follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobSpec:
     """What a job is made of."""
 
@@ -87,7 +87,7 @@ class JobSpec:
     attachments: tuple[Attachment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowOptions:
     """How a workflow goes about its pods."""
 
@@ -106,14 +106,14 @@ class WorkflowOptions:
 # ---------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobCreated:
     """The job exists, with goal running, configuration 1 and version 1-1-1."""
 
     spec: JobSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowStarted:
     """A workflow exists, initialized or paused."""
 
@@ -132,7 +132,7 @@ class WorkflowStarted:
     """What the job is from now on; None when the workflow does not change it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowPlanned:
     """What the workflow changes is worked out, and an initialized one rolls forward.
 
@@ -145,7 +145,7 @@ class WorkflowPlanned:
     removed: tuple[InstanceRange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowAdvanced:
     """These instances are now in flight; an initialized workflow rolls forward.
 
@@ -159,7 +159,7 @@ class WorkflowAdvanced:
     """Further ones, taken with them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowInstanceEnded:
     """An instance is where the workflow wants it, or has failed for good."""
 
@@ -167,14 +167,14 @@ class WorkflowInstanceEnded:
     has_failed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowPhaseChanged:
     """The workflow stands elsewhere."""
 
     phase: WorkflowPhase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowTouched:
     """A client paused, resumed, aborted or repeated the workflow, perhaps in vain: its counter moves."""
 
@@ -182,7 +182,7 @@ class WorkflowTouched:
     """The client's new text, None to keep the one that there is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowTurnedBack:
     """Too many instances failed: the workflow now rolls backward, to what the job was before.
 
@@ -194,7 +194,7 @@ class WorkflowTurnedBack:
     spec: JobSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobPodReported:
     """A pod of the job told how it is; earlier reports of this instance no longer count."""
 
@@ -209,7 +209,7 @@ class JobPodReported:
     """Of the next run; 0 when it is that of the current one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobGoalChanged:
     """The goal was set, perhaps to what it was; the goal counter moves. Unset when a pod's start did it."""
 
@@ -218,21 +218,21 @@ class JobGoalChanged:
     """False when the counter stays: a pod or a workflow starts pods, so the job's goal is to run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobPodStartRequested:
     """A client wants this pod to run; the pod is told."""
 
     instance: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobPhaseChanged:
     """The derived phase is another one."""
 
     phase: JobPhase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobDeleted:
     """All pods are gone and the job with them. Nothing follows."""
 

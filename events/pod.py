@@ -8,11 +8,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from events.capacity import Resources
+from events.frozen import frozen
 from events.goal import Goal
 
 
@@ -71,7 +71,7 @@ class EndReason(StrEnum):
     DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PortSpec:
     """A port that a container listens on."""
 
@@ -82,7 +82,7 @@ class PortSpec:
     """Environment variable that carries the number, empty for none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ContainerSpec:
     """One process of a pod."""
 
@@ -99,7 +99,7 @@ class ContainerSpec:
     """Ignored by engines that run plain processes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodSpec:
     """What a pod runs and how it is treated. Equal specs are one object in memory."""
 
@@ -129,7 +129,7 @@ class PodSpec:
     """Stands for all that its owner says beyond these words: another text makes another pod."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Port:
     """A port as assigned on a host."""
 
@@ -141,7 +141,7 @@ class Port:
 # ---------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodCreated:
     """The pod exists. Its run `run` is initialized, or already killed when the goal is not to run."""
 
@@ -158,7 +158,7 @@ class PodCreated:
     """Name of the owner when created, for people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodQueued:
     """The run waits for a host, and this is why."""
 
@@ -166,7 +166,7 @@ class PodQueued:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodPlaced:
     """A host was chosen; the spec's resources on it belong to this run until the run ends."""
 
@@ -176,28 +176,28 @@ class PodPlaced:
     ports: tuple[Port, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodLaunching:
     """The run was handed out to its host's engine."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodLaunched:
     """The engine has taken the run; its init containers, if any, may be running."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodStarting:
     """The run is `starting` although no start of a container was told: the next thing told was an end."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodContainerStarted:
     """A container's process was started; the first one makes the run `starting`."""
 
@@ -208,7 +208,7 @@ class PodContainerStarted:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodContainerExited:
     """A container's process ended, or could not be started."""
 
@@ -223,14 +223,14 @@ class PodContainerExited:
     """Why it could not be started, empty when it ran."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodRunning:
     """All containers of the run have been started."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodGoalChanged:
     """The owner or a client wants something else of the pod."""
 
@@ -239,7 +239,7 @@ class PodGoalChanged:
     """The run that the pod should have when it is at its goal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodStopRequested:
     """The engine was asked to end the run; `killing` when processes were running, else unchanged."""
 
@@ -247,7 +247,7 @@ class PodStopRequested:
     reason: EndReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodEnded:
     """The run is over and its resources are free."""
 
@@ -262,7 +262,7 @@ class PodEnded:
     """When the next run is due, 0 for none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodRunStarted:
     """A new run begins, initialized; what was known of the previous one is history."""
 
@@ -273,7 +273,7 @@ class PodRunStarted:
     """Unwanted ends in a row before this run; 0 also when somebody asked for the run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodReconfigured:
     """The pod is to be of another configuration; runs begun from now on have it."""
 
@@ -283,14 +283,14 @@ class PodReconfigured:
     """True when the pod is of it at once, its run going on; False when only a new run will be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodDeleted:
     """The pod is gone. A pod created again under this id continues its run numbers."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodRunForgotten:
     """What happened in a run so far is no longer told to anybody."""
 

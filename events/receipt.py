@@ -5,11 +5,12 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from events.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class ReceiptRecorded:
     """A keyed command was accepted; who repeats it gets this answer."""
 
@@ -21,7 +22,7 @@ class ReceiptRecorded:
     """Body of the result in the codec's form."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class CommandReceived:
     """A command of another entity was answered without any other event; the envelope names it."""
 

@@ -7,8 +7,9 @@
 3. A stream id is `<entity>/<id>`.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from events.frozen import frozen
 
 
 class Delivery(NamedTuple):
@@ -22,7 +23,7 @@ class Delivery(NamedTuple):
     """Position among the commands that this event asked for, from 0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Envelope:
     """Who caused an append, when, and why."""
 

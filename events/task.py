@@ -8,11 +8,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from events.attachment import Attachment
+from events.frozen import frozen
 
 
 class TaskPhase(StrEnum):
@@ -49,7 +49,7 @@ class FailureKind(StrEnum):
     """It held its worker longer than it may: the task's own, too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskQueued:
     """The task exists and waits for its worker."""
 
@@ -70,14 +70,14 @@ class TaskQueued:
     arguments: Attachment | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskAssigned:
     """A worker was chosen."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskStarted:
     """The task holds its worker from now on."""
 
@@ -86,7 +86,7 @@ class TaskStarted:
     """Microseconds since the epoch, UTC."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskReleased:
     """The worker is free again; the task goes on without it."""
 
@@ -94,7 +94,7 @@ class TaskReleased:
     """Microseconds that the worker was held."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskSucceeded:
     """The task ended well."""
 
@@ -104,7 +104,7 @@ class TaskSucceeded:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskFailed:
     """The task ended without a result."""
 
@@ -116,14 +116,14 @@ class TaskFailed:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskCancelled:
     """The task left the queue because somebody wanted it; it never runs."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskDeleted:
     """The time to keep the task is over."""
 

@@ -6,10 +6,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from events.frozen import frozen
 from events.pod import PodSpec
 
 
@@ -25,7 +25,7 @@ class WorkerPhase(StrEnum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerSpec:
     """What is declared of a worker."""
 
@@ -37,7 +37,7 @@ class WorkerSpec:
     """What runs it, None for a worker that runs elsewhere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerRegistered:
     """The worker exists, perhaps again."""
 
@@ -46,12 +46,12 @@ class WorkerRegistered:
     """Stream of its pod, empty for none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerReady:
     """What does its work is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerTook:
     """It has a task."""
 
@@ -59,14 +59,14 @@ class WorkerTook:
     """Stream of the task."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerFreed:
     """It no longer has the task."""
 
     task: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerLost:
     """What did its work is gone, or is to go; what it had failed in the same append."""
 
@@ -75,14 +75,14 @@ class WorkerLost:
     """Whether its pod has to be made to end: it may still run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerDraining:
     """It takes nothing more."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerDied:
     """It is gone, until it is registered again."""
 

@@ -4,16 +4,16 @@
 2. What pods hold of a host is told by the pods' views, not here.
 """
 
-from dataclasses import dataclass
 from typing import assert_never, cast
 
+from events.frozen import frozen
 from events.host import HostEvent, HostPhase, HostPhaseChanged, HostRegistered, HostRespecified, HostSpec
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
 from projections.stamp import OutOfPlace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostView:
     """A host as it is now, or was at a revision."""
 

@@ -7,12 +7,11 @@
 5. A pod that reported to be deleted is forgotten; one created again reports again.
 """
 
-from dataclasses import dataclass
 from typing import assert_never, cast
 
 from immutables import Map
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 from events.goal import Goal
 from events.job import (
     JobCreated,
@@ -60,7 +59,7 @@ ENDED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhas
 """Phases in which no pod of the job is at work."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodReport:
     """What a pod last reported, or how it was made."""
 
@@ -70,7 +69,7 @@ class PodReport:
     config: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobView:
     """A job as it is now, or was at a revision."""
 

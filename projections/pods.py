@@ -7,11 +7,10 @@
 5. A deleted pod's last view has the phase `deleted`; a pod created again is a new view.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never, cast
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 from events.goal import Goal
 from events.pod import (
     ContainerSpec,
@@ -53,7 +52,7 @@ class ContainerPhase(StrEnum):
     """Ended after the pod was asked to end it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ContainerView:
     """One container of the current run."""
 
@@ -67,7 +66,7 @@ class ContainerView:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodView:
     """A pod as it is now, or was at a revision."""
 

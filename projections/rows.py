@@ -7,11 +7,11 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Protocol
 
 from immutables import Map
 
+from events.frozen import replace
 from events.job import JobSpec
 from events.pod import PodSpec
 from projections.jobs import ENDED, JobView

@@ -7,10 +7,9 @@
 4. A deleted task's last view has the phase `deleted`.
 """
 
-from dataclasses import dataclass
 from typing import assert_never, cast
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
 from events.task import (
@@ -32,7 +31,7 @@ SHORT_RESULT = 4_096
 """Bytes of a result that is kept in the view."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskView:
     """A task as it is now, or was at a revision."""
 

@@ -4,10 +4,9 @@
 2. What waits for a worker is told by the tasks' views (projections/queues.py), not here.
 """
 
-from dataclasses import dataclass
 from typing import assert_never, cast
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
 from events.worker import (
@@ -25,7 +24,7 @@ from events.worker import (
 from projections.stamp import OutOfPlace, stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerView:
     """A worker as it is now, or was at a revision."""
 

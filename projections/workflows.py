@@ -7,12 +7,11 @@
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from immutables import Map
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 from events.job import (
     InstanceRange,
     WorkflowAdvanced,
@@ -43,7 +42,7 @@ WorkflowMove = (
 """What happens to a workflow that there is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowChange:
     """The workflow, or one instance in it, came to stand somewhere."""
 
@@ -51,7 +50,7 @@ class WorkflowChange:
     phase: WorkflowPhase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkflowView:
     """One workflow of a job."""
 
@@ -72,11 +71,11 @@ class WorkflowView:
     """Instances it is about; 0 until that is worked out."""
     completed: int = 0
     failed: int = 0
-    in_flight: Map[int, bool] = Map()  # noqa: RUF009 - a persistent map cannot be changed
+    in_flight: Map[int, bool] = Map()
     """Instances taken and not ended, by number."""
     changes: tuple[WorkflowChange, ...] = ()
     """Oldest first."""
-    instance_changes: Map[int, tuple[WorkflowChange, ...]] = Map()  # noqa: RUF009 - as above
+    instance_changes: Map[int, tuple[WorkflowChange, ...]] = Map()
     """What happened to single instances since they were taken, oldest first."""
     configs: tuple[int, ...] = ()
     """Configurations that it brought: one, and another one when it rolled backward."""

@@ -1,11 +1,11 @@
 """What may be asked of a host."""
 
-from dataclasses import dataclass
 
+from events.frozen import frozen
 from events.host import HostSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DeclareHost:
     """The configuration declares this host: register it, or take over what changed in it."""
 
@@ -13,7 +13,7 @@ class DeclareHost:
     spec: HostSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WithdrawHost:
     """The configuration no longer declares this host: it takes no more pods."""
 

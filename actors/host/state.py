@@ -7,9 +7,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from events.frozen import frozen
 from events.host import HostEvent, HostPhase, HostPhaseChanged, HostRegistered, HostRespecified, HostSpec
 
 H = HostPhase
@@ -37,7 +37,7 @@ ALLOWED: Mapping[HostPhase, tuple[HostPhase, ...]] = MappingProxyType(
 """Every change of phase that may ever happen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostState:
     """A host as declared, and whether it takes pods."""
 

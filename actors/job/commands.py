@@ -5,14 +5,14 @@
    empty and malformed text included, is a stale version.
 """
 
-from dataclasses import dataclass
 
+from events.frozen import frozen
 from events.goal import Goal
 from events.job import InstanceRange, JobSpec, WorkflowOptions
 from events.pod import PodPhase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CreateJob:
     """Make the job and, in the same append, its first pods."""
 
@@ -23,21 +23,21 @@ class CreateJob:
     opaque: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StartJob:
     """Want all pods to run."""
 
     expected_version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StopJob:
     """Want all pods to end."""
 
     expected_version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DeleteJob:
     """Want all pods and then the job to be gone."""
 
@@ -46,7 +46,7 @@ class DeleteJob:
     """False: only a job whose phase is exactly killed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReplaceJob:
     """Make the job another one, its pods one batch after the other. A running update gives way."""
 
@@ -56,7 +56,7 @@ class ReplaceJob:
     opaque: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CompareJob:
     """Tell what `ReplaceJob` would change; nothing is stored."""
 
@@ -64,7 +64,7 @@ class CompareJob:
     spec: JobSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RestartJob:
     """Want a new run of pods, one batch after the other; the job's goal becomes to run."""
 
@@ -75,7 +75,7 @@ class RestartJob:
     opaque: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PauseWorkflow:
     """Take no more instances; those in flight go on and count."""
 
@@ -84,7 +84,7 @@ class PauseWorkflow:
     """None keeps the text that the workflow has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResumeWorkflow:
     """Go on with a paused workflow where it was."""
 
@@ -92,7 +92,7 @@ class ResumeWorkflow:
     opaque: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AbortWorkflow:
     """Give the workflow up: what moved stays moved, the rest stays as it is."""
 
@@ -100,14 +100,14 @@ class AbortWorkflow:
     opaque: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StartJobPod:
     """Start one pod: the job's goal becomes to run, its goal counter stays."""
 
     instance: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReportPod:
     """A pod tells its owner how it is."""
 
@@ -121,7 +121,7 @@ class ReportPod:
     """Of the next run; 0 when it is that of the current one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ContinueWorkflow:
     """Bring the next instances into flight."""
 
@@ -138,7 +138,7 @@ JobCommand = (
 # ---------------------------------------------------------------- results
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobAccepted:
     """Answer to an accepted command of a client: the job and its version after it."""
 
@@ -147,7 +147,7 @@ class JobAccepted:
     """`<config>-<goal>-<workflow>`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobDifference:
     """Answer to `CompareJob`: instances by what would happen to them."""
 

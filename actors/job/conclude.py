@@ -5,9 +5,11 @@
    there was room before, a command that brings them into flight is on its way.
 """
 
+from collections.abc import Iterable
+
 from actors.job import rollout
 from actors.job.commands import JobAccepted
-from actors.job.fold import folded
+from actors.job.fold import evolve
 from actors.job.phases import derive
 from actors.job.state import JobState
 from actors.kernel.decider import Decision, Opening
@@ -25,21 +27,35 @@ def conclude(
 ) -> Decision:
     """Answer with what was told and what it means."""
     had_room = not is_next and rollout.has_next(state)
-    after = folded(state, told)
-    ended = rollout.ending(after)
-    told += ended
-    after = folded(after, ended)
+    story = Story(state)
+    story.tell(told)
+    story.tell(rollout.ending(story.state))
     opens: tuple[Opening, ...] = ()
     if not had_room:
-        taken, opens = rollout.taking(after)
-        after = folded(after, taken)
-        ended = rollout.ending(after)
-        told += (*taken, *ended)
-        after = folded(after, ended)
+        taken, opens = rollout.taking(story.state)
+        story.tell(taken)
+        story.tell(rollout.ending(story.state))
+    after = story.state
     derived = derive(after, phase or state.phase)
     # While its pods vanish one by one, a job to be deleted keeps the phase in which they ended.
     is_vanishing = after.goal is Goal.DELETED and phase is None and state.phase is not JobPhase.KILLING
     if after.phase not in (derived, JobPhase.DELETED) and not is_vanishing:
-        told += (JobPhaseChanged(phase=derived),)
+        story.tell((JobPhaseChanged(phase=derived),))
     result = JobAccepted(job=state.id, version=after.version) if is_wish else None
-    return Decision(events=told, opens=opens, result=result)
+    return Decision(events=tuple(story.events), opens=opens, result=result, states=tuple(story.states))
+
+
+class Story:
+    """Events of one decision, with the state after each."""
+
+    def __init__(self, state: JobState) -> None:
+        self.state = state
+        self.events: list[JobEvent] = []
+        self.states: list[JobState] = []
+
+    def tell(self, events: Iterable[JobEvent]) -> None:
+        """Add events."""
+        for event in events:
+            self.state = evolve(self.state, self.state.stream, event)
+            self.events.append(event)
+            self.states.append(self.state)

@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from actors.job import rollout
@@ -40,6 +39,7 @@ from actors.job.waiting import numbers
 from actors.job.wishes import decide_wish, refusal_of
 from actors.kernel.decider import Code, Context, Decision, Outcome, Rejection, Send
 from actors.pod.commands import DeletePod, PodCommand, ReconfigurePod, RecreatePod, StartPod, StopPod
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     JobCreated,
@@ -111,7 +111,7 @@ def _create(command: CreateJob) -> Outcome:
     created = JobCreated(spec=spec)
     state = evolve(None, stream, created)
     decision = conclude(state, (started,), is_next=True, is_wish=True)
-    return replace(decision, events=(created, *decision.events))
+    return replace(decision, events=(created, *decision.events), states=(state, *decision.states))
 
 
 def _refusal(state: JobState, command: Change | WorkflowCommand) -> Rejection | None:

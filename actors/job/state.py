@@ -8,13 +8,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 from immutables import Map
 
 from actors.job.waiting import Waiting
+from events.frozen import frozen
 from events.goal import Goal
 from events.job import (
     InstanceRange,
@@ -137,7 +137,7 @@ class PodKnown(NamedTuple):
     """The later of what it reported to be its next run's, and what the job asked it to have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Workflow:
     """The workflow of a job, current or last."""
 
@@ -176,7 +176,7 @@ class Workflow:
         return not self.phase.is_terminal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JobState:
     """A job and what it knows of its pods."""
 

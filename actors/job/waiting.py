@@ -8,13 +8,12 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 from immutables import Map
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 from events.job import InstanceRange
 
 W = TypeVar("W")
@@ -23,15 +22,15 @@ UNAVAILABLE, KILLED, AVAILABLE = 0, 1, 2
 """Ranks of instances to be updated, in the order in which they are taken."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Waiting:
     """What a workflow has yet to take."""
 
     adding: tuple[InstanceRange, ...] = ()
-    returning: Map[int, None] = Map()  # noqa: RUF009 - a persistent map cannot be changed
+    returning: Map[int, None] = Map()
     """To be added as soon as the pod that an earlier workflow removes is gone."""
-    updating: Map[int, None] = Map()  # noqa: RUF009
-    urgent: Map[int, int] = Map()  # noqa: RUF009
+    updating: Map[int, None] = Map()
+    urgent: Map[int, int] = Map()
     """Those of `updating` that are not available, with their rank."""
     cursor: int = 0
     """No instance below it waits to be updated."""

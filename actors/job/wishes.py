@@ -5,7 +5,6 @@
 3. To pause, to resume and to abort is granted always; in vain, only the workflow's counter moves.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
 from actors.job.commands import (
@@ -24,6 +23,7 @@ from actors.job.difference import difference
 from actors.job.state import JobState, Workflow
 from actors.job.waiting import joined
 from actors.kernel.decider import Code, Decision, Outcome, Rejection
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     InstanceRange,

@@ -153,11 +153,13 @@ class Commits:
         steps: list[Step] = []
         owed: list[Owed] = []
         for actor, decision in parts:
-            steps.append(_step(actor, decision.events, delivery, entries, owed))
+            state, version = _step(actor, decision.events, decision.states, entries, owed)
+            steps.append(Step(actor, state, version, delivery if decision.events else None))
             for opening in decision.opens:
                 child = self._open_stream(opening.stream, opening.after)
                 opened.append(child)
-                steps.append(_step(child, opening.events, None, entries, owed))
+                state, version = _step(child, opening.events, (), entries, owed)
+                steps.append(Step(child, state, version, None))
         if len(steps) > 1 and len({step.actor.stream for step in steps}) < len(steps):
             raise ValueError("an append opens a stream twice, or one that it changes")
         return entries, steps, owed
@@ -244,22 +246,22 @@ class Commits:
 def _step(
     actor: EntityActor,
     events: Sequence[object],
-    delivery: Delivery | None,
+    states: Sequence[object],
     entries: list[Entry],
     owed: list[Owed],
-) -> Step:
-    """Work out where the next events take an actor; add its entries and what they ask for."""
+) -> tuple[Any, int]:
+    """Work out the state and version to which events take an actor; add its entries and what they ask for."""
     evolve, react = actor.entity.evolve, actor.entity.react
     stream, state, version = actor.stream, actor.state, actor.version
-    for event in events:
+    for place, event in enumerate(events):
         version += 1
         if type(event) is not CommandReceived:
-            state = evolve(state, stream, event)
+            state = states[place] if states else evolve(state, stream, event)
             effects = react(state, event)
             if effects:
                 owed.append(Owed(actor, len(entries), version, effects))
         entries.append(Entry(stream, version, event))
-    return Step(actor, state, version, delivery if events else None)
+    return state, version
 
 
 def _news(parts: Sequence[Part], *, is_marked: bool) -> list[tuple[EntityActor, int]]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
+from events.frozen import frozen
+
 
 class Code(StrEnum):
     """Kinds of refusal. Only a façade knows what they are called on its wire."""
@@ -36,7 +38,7 @@ class Code(StrEnum):
     """A revision that is no longer, or not yet, readable."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Rejection:
     """A refusal, as data."""
 
@@ -49,7 +51,7 @@ class Rejection:
     """Machine-readable facts, such as `resume_revision`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Context:
     """What the core may not fetch."""
 
@@ -63,7 +65,7 @@ class Context:
     """Revision of the event that led to the command, 0 for none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Opening:
     """A new stream with its first events."""
 
@@ -73,7 +75,7 @@ class Opening:
     """Version of the last event that the stream already has; 0 for a stream never used before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Decision:
     """What is to become true."""
 
@@ -81,12 +83,14 @@ class Decision:
     opens: tuple[Opening, ...] = ()
     result: object = None
     """The answer as data: an instance of a class that the codec knows, or None."""
+    states: tuple[object, ...] = field(default=(), compare=False, repr=False)
+    """The state after each of the events, when deciding has folded them anyway; the shell then need not."""
 
 
 Outcome = Decision | Rejection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Send:
     """An effect of the kernel's own: a command to another entity, delivered at least once."""
 
@@ -95,7 +99,7 @@ class Send:
     command: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class ArmTimer:
     """An effect of the kernel's own: a command to the entity itself at a time.
 

@@ -4,32 +4,32 @@
 2. A command that names a run is about that run only; told of another run, the pod does nothing.
 """
 
-from dataclasses import dataclass
 
+from events.frozen import frozen
 from events.goal import Goal
 from events.pod import EndReason, PodSpec, Port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StartPod:
     """Run: set the goal to running; a run that ended is followed by a new one at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StopPod:
     """End the run and start no other."""
 
     reason: EndReason = EndReason.ON_REQUEST
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RestartPod:
     """End the run, if it has not ended, and start another. A stopped pod is started."""
 
     reason: EndReason = EndReason.FOR_RESTART
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReconfigurePod:
     """Move to another configuration; with `restart` by a new run, else in place without one."""
 
@@ -40,7 +40,7 @@ class ReconfigurePod:
     reason: EndReason = EndReason.FOR_UPDATE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecreatePod:
     """Be there again after a deletion: run numbers go on."""
 
@@ -51,19 +51,19 @@ class RecreatePod:
     """Name of the owner, for people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ForgetPodRun:
     """Tell nobody any more what happened in a run so far. Deleted pods can be asked, too."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DeletePod:
     """End the run and forget the pod."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class QueuePod:
     """The placer found no host."""
 
@@ -71,7 +71,7 @@ class QueuePod:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlacePod:
     """The placer chose a host."""
 
@@ -80,14 +80,14 @@ class PlacePod:
     ports: tuple[Port, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecordLaunched:
     """The engine has taken the run."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecordContainerStarted:
     """The engine started a container's process."""
 
@@ -97,7 +97,7 @@ class RecordContainerStarted:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecordContainerExited:
     """A container's process ended, or could not be started."""
 
@@ -109,7 +109,7 @@ class RecordContainerExited:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecordRunEnded:
     """No process of the run is left and none will start. Follows every launch and every stop once."""
 
@@ -119,7 +119,7 @@ class RecordRunEnded:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BeginNextRun:
     """The time to restart has come."""
 
@@ -148,14 +148,14 @@ PodCommand = (
 # ---------------------------------------------------------------- effects
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestPlacement:
     """Find a host for the run."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LaunchRun:
     """Start the run on its host. A run that was launched before is not launched again."""
 
@@ -165,7 +165,7 @@ class LaunchRun:
     ports: tuple[Port, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StopRun:
     """End what the run has running, or see that it never starts: SIGTERM, grace, SIGKILL."""
 
@@ -174,7 +174,7 @@ class StopRun:
     grace_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ObserveRun:
     """After a restart of the server: have the engine repeat what it knows of a run it was given."""
 
@@ -184,7 +184,7 @@ class ObserveRun:
     ports: tuple[Port, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ForgetRun:
     """The end of the run is on disk: the host may drop its record of it."""
 
@@ -192,7 +192,7 @@ class ForgetRun:
     host: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ForgetPod:
     """The pod is gone: the host may remove its sandboxes."""
 

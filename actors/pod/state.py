@@ -9,9 +9,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from events.frozen import frozen
 from events.goal import Goal
 from events.pod import (
     EndReason,
@@ -126,7 +126,7 @@ LIVE = frozenset({P.LAUNCHING, P.LAUNCHED, P.STARTING, P.RUNNING, P.KILLING})
 """Phases in which the engine of a host has, or may have, the run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PodState:
     """A pod with its current run."""
 

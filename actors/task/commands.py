@@ -5,13 +5,13 @@
 2. Tasks that are made together are made by the first of them, in one append.
 """
 
-from dataclasses import dataclass
 
 from events.attachment import Attachment
+from events.frozen import frozen
 from events.task import FailureKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NewTask:
     """One task of a group: its own part."""
 
@@ -19,7 +19,7 @@ class NewTask:
     arguments: Attachment | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskGroup:
     """Tasks that share everything but their arguments."""
 
@@ -32,33 +32,33 @@ class TaskGroup:
     tasks: tuple[NewTask, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SubmitTasks:
     """Queue all tasks of all groups, in this order, or none. Asked of the first task of the first group."""
 
     groups: tuple[TaskGroup, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelTask:
     """Leave the queue. A task that is no longer in it goes on as it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AssignTask:
     """Leave the queue for a worker that is about to begin."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StartTask:
     """Hold the worker from now on."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReleaseTask:
     """Go on without the worker."""
 
@@ -67,7 +67,7 @@ class ReleaseTask:
     """As the worker measured it; None: from the start until now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SucceedTask:
     """End well."""
 
@@ -76,7 +76,7 @@ class SucceedTask:
     held_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FailTask:
     """End without a result."""
 
@@ -86,7 +86,7 @@ class FailTask:
     held_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DeleteTask:
     """The time to keep it is over."""
 
@@ -99,7 +99,7 @@ TaskCommand = (
 # ---------------------------------------------------------------- results
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TasksAccepted:
     """The tasks are queued."""
 

@@ -7,9 +7,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from events.frozen import frozen
 from events.task import (
     FailureKind,
     TaskAssigned,
@@ -68,7 +68,7 @@ ALLOWED: Mapping[TaskPhase, tuple[TaskPhase, ...]] = MappingProxyType(
 """Every change of phase that may ever happen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskState:
     """A task, but for what it runs and what came of it."""
 

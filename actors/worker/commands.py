@@ -1,12 +1,12 @@
 """What may be asked of a worker."""
 
-from dataclasses import dataclass
 
 from actors.job.commands import ReportPod
+from events.frozen import frozen
 from events.worker import WorkerSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RegisterWorker:
     """The worker is wanted: register it, or take over what changed in it."""
 
@@ -14,12 +14,12 @@ class RegisterWorker:
     spec: WorkerSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadyWorker:
     """What does its work is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TakeTask:
     """Have this task."""
 
@@ -27,14 +27,14 @@ class TakeTask:
     """Stream of the task."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FreeWorker:
     """No longer have this task."""
 
     task: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LoseWorker:
     """What did its work is gone, or is to go."""
 
@@ -45,7 +45,7 @@ class LoseWorker:
     """Whether its pod has to be made to end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DrainWorker:
     """The worker is no longer wanted: end what it has, take nothing more."""
 

@@ -2,9 +2,10 @@
 
 1. `decide` makes facts of a command, `evolve` makes a state of facts, `react` and `outstanding`
    name what must be done in the world. All are pure.
-2. A worker with a pod opens it when it is registered, has it start anew when that must not go on,
-   and has it gone when it is dead. What the pod reports changes nothing: whoever talks to what runs
-   in it knows sooner, and says so together with what becomes of the task.
+2. A worker with a pod opens it when it is registered, stopped: whoever has work for it starts it. It
+   has it start anew when that must not go on, and has it gone when it is dead. What the pod reports
+   changes nothing: whoever talks to what runs in it knows sooner, and says so together with what
+   becomes of the task.
 """
 
 from typing import assert_never
@@ -23,6 +24,7 @@ from actors.worker.commands import (
 )
 from actors.worker.state import WorkerState, phase_after
 from events.frozen import replace
+from events.goal import Goal
 from events.pod import PodCreated
 from events.worker import (
     WorkerDied,
@@ -82,7 +84,10 @@ def _register(state: WorkerState | None, command: RegisterWorker, context: Conte
         if spec.pod is None:
             return Decision(events=(WorkerRegistered(spec=spec),))
         owner, pod = f"worker/{command.name}", f"pod/{context.new_id()}-0"
-        created = PodCreated(owner=owner, instance=0, config=1, spec=spec.pod, name=command.name)
+        # Not started: a worker that is given nothing to do costs nothing.
+        created = PodCreated(
+            owner=owner, instance=0, config=1, spec=spec.pod, goal=Goal.KILLED, name=command.name
+        )
         return Decision(events=(WorkerRegistered(spec=spec, pod=pod),), opens=(Opening(pod, (created,)),))
     if spec == state.spec:
         return Decision()

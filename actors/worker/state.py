@@ -6,9 +6,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from events.frozen import frozen
 from events.worker import (
     WorkerDied,
     WorkerDraining,
@@ -69,7 +69,7 @@ ALLOWED: Mapping[WorkerPhase, tuple[WorkerPhase, ...]] = MappingProxyType(
 """Every change of phase that may ever happen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerState:
     """A worker, and the one task that it has."""
 

@@ -5,6 +5,9 @@
 3. A COMMIT that fails tells nothing. `settle` opens the file anew and commits a further
    transaction before anybody looks: it overwrites what the failed commit may have left in the
    WAL behind the last valid frame, which a later recovery could else bring back to life.
+4. Except when the disk is full: a write that came to its end there leaves no whole commit frame, which
+   is the last to be written (`psow=1`: nothing follows it to fill a sector). So nothing was stored, and
+   nothing has to be written to make that certain, which a full disk would not take either.
 """
 
 import sqlite3
@@ -102,7 +105,7 @@ class _Datastore(SQLiteDatastore):
     """The library's datastore with connections that have our pragmas, and only one that writes."""
 
     def __init__(self, path: Path) -> None:
-        name = f"{path.absolute().as_uri()}?mode=rwc"
+        name = f"{path.absolute().as_uri()}?mode=rwc&psow=1"
         super().__init__(name, originator_id_type="text")
         self.pool = _Pool(db_name=name, pool_size=1, max_overflow=1)
 
@@ -140,8 +143,10 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
                 try:
                     self._commit(connection)
                 except sqlite3.Error as error:
+                    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+                        raise
                     raise OutcomeUnknown(str(error)) from error
-        except (sqlite3.Error, PersistenceError) as error:  # not of the commit
+        except (sqlite3.Error, PersistenceError) as error:  # not of the commit, or see rule 4
             self._reopen()
             raise NotStored(str(error)) from error
         return ids

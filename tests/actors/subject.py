@@ -53,8 +53,16 @@ class Subject(Generic[S]):
         outcome = self.entity.decide(self.state, command, context(now))
         assert outcome == self.entity.decide(self.state, command, context(now))
         if isinstance(outcome, Decision):
+            self._check_states(outcome)
             self.apply(outcome.events)
         return outcome
+
+    def _check_states(self, decision: Decision) -> None:
+        """States that a decision hands on are those that its events lead to."""
+        state = self.state
+        for event, handed in zip(decision.events, decision.states, strict=bool(decision.states)):
+            state = self.entity.evolve(state, self.stream, event)
+            assert handed == state
 
     def decided(self, command: object, *, now: int = 1_000_000) -> Decision:
         outcome = self.ask(command, now=now)

@@ -1,45 +1,106 @@
-"""The quick copy of frozen dataclasses means what the standard one means."""
+"""Frozen classes made the quick way mean what the standard library's mean."""
 
+import copy
 import dataclasses
+import inspect
+import pickle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.frozen import replace
+from events.frozen import frozen, replace
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Point:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    kind: int
+    self_: tuple[str, ...] = ()
+    old: str = ""
+    new: list[int] = dataclasses.field(default_factory=list)
+
+
+@frozen
+class Quick:
+    """A class with fields named as awkwardly as may be."""
+
+    kind: int
+    self_: tuple[str, ...] = ()
+    old: str = ""
+    new: list[int] = dataclasses.field(default_factory=list)
+
+
+@frozen(kw_only=False)
+class Placed:
     x: int
-    y: tuple[str, ...] = ()
+    y: int = 2
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Named(Point):
-    name: str = ""
+fields = st.fixed_dictionaries(
+    {"kind": st.integers()},
+    optional={"self_": st.tuples(st.text()), "old": st.text(), "new": st.lists(st.integers())},
+)
+changes = st.fixed_dictionaries({}, optional={"kind": st.integers(), "old": st.text()})
 
 
-@dataclasses.dataclass(frozen=True)
-class Open:
-    x: int
+@given(fields, changes)
+def test_it_means_what_the_standard_class_means(
+    given_fields: dict[str, object], changed: dict[str, object]
+) -> None:
+    standard, quick = Standard(**given_fields), Quick(**given_fields)  # type: ignore[arg-type]
+    assert dataclasses.asdict(quick) == dataclasses.asdict(standard)
+    assert repr(quick) == repr(standard).replace("Standard", "Quick")
+    before = dataclasses.asdict(quick)
+    after = replace(quick, **changed)  # type: ignore[arg-type]
+    assert dataclasses.asdict(after) == dataclasses.asdict(dataclasses.replace(standard, **changed))  # type: ignore[arg-type]
+    assert type(after) is Quick
+    assert dataclasses.asdict(quick) == before
+    assert dataclasses.replace(quick, **changed) == after  # type: ignore[arg-type]
+    assert copy.copy(quick) == quick == pickle.loads(pickle.dumps(quick))  # noqa: S301 - just dumped
 
 
-points = st.builds(Named, x=st.integers(), y=st.tuples(st.text()), name=st.text())
+def test_equal_ones_are_equal_and_hash_alike() -> None:
+    assert Placed(1) == replace(Placed(1, 3), y=2)
+    assert hash(Placed(1)) == hash(Placed(1, 2))
+    assert Placed(1) != Placed(2)
 
 
-@given(points, st.fixed_dictionaries({}, optional={"x": st.integers(), "name": st.text()}))
-def test_it_means_what_the_standard_function_means(point: Named, changes: dict[str, int | str]) -> None:
-    before = dataclasses.astuple(point)
-    assert replace(point, **changes) == dataclasses.replace(point, **changes)  # type: ignore[arg-type]
-    assert dataclasses.astuple(point) == before
+def test_its_fields_cannot_be_set() -> None:
+    for placed in (Placed(1), replace(Placed(2), x=1)):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            placed.x = 2  # type: ignore[misc]
+        with pytest.raises((AttributeError, TypeError)):
+            placed.z = 2  # type: ignore[attr-defined]
+        assert placed.x == 1
+
+
+def test_it_is_made_of_the_same_arguments() -> None:
+    names = list(inspect.signature(Standard).parameters)
+    assert list(inspect.signature(Quick).parameters) == names
+    with pytest.raises(TypeError):
+        Quick()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Quick(1)  # type: ignore[call-arg]
+    assert Quick(kind=1).new is not Quick(kind=1).new
 
 
 def test_a_field_that_is_none_of_the_class_is_refused() -> None:
-    with pytest.raises(TypeError, match="Named has no field 'z'"):
-        replace(Named(1), z=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Placed has no field 'z'"):
+        replace(Placed(1), z=2)  # type: ignore[call-arg]
 
 
-def test_a_class_without_slots_is_refused() -> None:
-    with pytest.raises(TypeError, match="Open is not a plain frozen dataclass with slots"):
-        replace(Open(1), x=2)
+def test_a_class_that_it_cannot_be_for_is_refused() -> None:
+    with pytest.raises(TypeError, match="Derived is not a plain dataclass"):
+
+        @frozen
+        class Derived(Standard):
+            pass
+
+    with pytest.raises(TypeError, match="Eager is not a plain dataclass"):
+
+        @frozen
+        class Eager:
+            def __post_init__(self) -> None: ...
+
+    with pytest.raises(TypeError, match="Standard is not a class made by `frozen`"):
+        replace(Standard(kind=1), kind=2)

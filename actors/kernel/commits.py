@@ -17,6 +17,7 @@ import structlog
 
 from actors.kernel.decider import Code, Rejection, Send
 from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
+from actors.kernel.known import KnownStreams
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Keyed, Request
 from events.journal import Append, Appender, Entry, Failure, Full, Outcome
@@ -83,6 +84,7 @@ class Commits:
         writer: Appender,
         encode: Callable[[object], tuple[str, bytes]],
         open_stream: OpenStream,
+        known: KnownStreams,
         reload: Callable[[EntityActor], None],
         perform: Perform,
         at_rest: Callable[[EntityActor], None],
@@ -91,6 +93,7 @@ class Commits:
         self._writer = writer
         self._encode = encode
         self._open_stream = open_stream
+        self._known = known
         self._reload = reload
         self._perform = perform
         self._at_rest = at_rest
@@ -126,6 +129,9 @@ class Commits:
                 delivery=request.delivery,
                 delivered=tuple([(actor.stream, cursor) for actor, cursor in news]) if news else (),
             )
+            for stream, version, _ in entries:
+                if version == 1:
+                    self._known.add(stream)
             append = Append(entries=tuple(entries), envelope=envelope, epoch=self._writer.epoch)
             refusal = self._submit(append)
         except Exception as error:  # noqa: BLE001 - a bug of the decider's: nothing is stored, nobody evolves

@@ -18,6 +18,7 @@ from pykka._envelope import Envelope
 
 from actors.kernel.decider import Code, Entity, Rejection
 from actors.kernel.entity import EntityActor, Shell
+from actors.kernel.known import KnownStreams
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Answer, Request
 from actors.kernel.snapshots import Snapshots
@@ -48,6 +49,7 @@ class Directory:
         spawn: Callable[[Awaitable[None]], object],
         on_unreadable: Callable[[str, BaseException], None],
         snapshots: Snapshots | None = None,
+        known: KnownStreams | None = None,
         mailbox_bound: int = 10_000,
         resident_bound: int = 250_000,
     ) -> None:
@@ -57,6 +59,7 @@ class Directory:
         self._spawn = spawn
         self._on_unreadable = on_unreadable
         self._snapshots = snapshots
+        self._known = KnownStreams() if known is None else known
         self._mailbox_bound = mailbox_bound
         self._resident_bound = resident_bound
         self._shell: Shell | None = None
@@ -169,6 +172,9 @@ class Directory:
         return actor
 
     def _load(self, actor: EntityActor) -> None:
+        if not self._known.may_have(actor.stream):
+            actor.loaded()
+            return
         try:
             if self._snapshots is not None and actor.entity.snapshot_schema:
                 self._snapshots.restore(actor)

@@ -19,6 +19,7 @@ from actors.kernel.dispatcher import Dispatcher, Runnable
 from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
 from actors.kernel.idempotency import Keys
 from actors.kernel.joint import Joint
+from actors.kernel.known import KnownStreams
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.post import Parcel, Post
 from actors.kernel.recovery import Recovery
@@ -72,6 +73,7 @@ class Kernel:
         self._dispatcher.on_crash = self._crashed
         self._performers: dict[type, Performer] = {}
         self._reader = point_reader
+        self._known = KnownStreams()
         self.directory = Directory(
             entities=self._entities,
             point_reader=point_reader,
@@ -79,6 +81,7 @@ class Kernel:
             spawn=world.spawn,
             on_unreadable=lambda stream, error: self.commits.fence(f"{stream} cannot be read: {error}"),
             snapshots=Snapshots(codec=codec, read=point_reader.snapshot, submit=writer.submit_snapshot),
+            known=self._known,
             mailbox_bound=mailbox_bound,
             resident_bound=resident_bound,
         )
@@ -87,6 +90,7 @@ class Kernel:
             writer=writer,
             encode=codec.encode,
             open_stream=self.directory.open,
+            known=self._known,
             reload=self.directory.reload,
             perform=self._perform,
             at_rest=self.directory.came_to_rest,
@@ -115,8 +119,11 @@ class Kernel:
         """
         recovery = Recovery(self._entities, self.directory, self._reader)
         for record in records:
+            if record.version == 1:
+                self._known.add(record.stream)
             recovery.take(record)
             also(record)
+        self._known.is_filled = True
         return lambda: self._resume(recovery)
 
     def _resume(self, recovery: Recovery) -> None:
@@ -231,7 +238,7 @@ class Kernel:
         self.commits.fence(f"{actor} raised {type(error).__name__}: {error}")
 
     def _first(self, stream: str) -> Recorded | None:
-        records = self._reader.stream(stream, limit=1)
+        records = self._reader.stream(stream, limit=1) if self._known.may_have(stream) else ()
         return records[0] if records else None
 
     # ------------------------------------------------------------ the writer's answers

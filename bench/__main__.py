@@ -13,7 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from bench import alone, journal, memory, replay, submission
+from bench import (
+    alone,
+    getjob,
+    idle,
+    journal,
+    lifecycles,
+    memory,
+    replay,
+    restart,
+    submission,
+    watch,
+)
 from bench.ratio import Result
 from bench.scale import FULL, SMALL, Scale
 
@@ -23,9 +34,14 @@ ROWS: Mapping[str, Row] = MappingProxyType(
     {
         "submission": submission.measure,
         "alone": alone.measure,
+        "lifecycles": lifecycles.measure,
+        "getjob": getjob.measure,
         "journal": journal.measure,
         "replay": replay.measure,
         "memory": memory.measure,
+        "watch": watch.measure,
+        "idle": idle.measure,
+        "restart": restart.measure,
     }
 )
 RESULTS = Path(__file__).with_name("results.json")

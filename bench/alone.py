@@ -19,7 +19,7 @@ from bench import jobs, raw, servers
 from bench.lives import Life
 from bench.ratio import Measure, Result, side_by_side
 from bench.scale import FULL, Scale
-from bench.submission import made_ready
+from bench.submission import METHOD, made_ready
 
 MEASURE = Measure(
     name="durable CreateJob, 1 in flight, to an echo and a synced commit", at_least=0.5, goal=0.8
@@ -31,21 +31,20 @@ async def _one(server: servers.Server) -> Life:
     calls = made_ready(1)
     with raw.journal(server.journal) as journal:
         before = raw.head(journal)
-        await jobs.rate(server.address, calls, in_flight=1)
+        await jobs.rate(server.address, METHOD, calls, in_flight=1)
         rows = tuple(row[1:] for row in raw.rows_after(journal, before))
-    return Life(jobs.id_in(calls[0][1]), rows)
+    return Life(jobs.id_in(calls[0][0]), rows)
 
 
-async def _rate_in_turn(
-    address: str, calls: list[jobs.Call], table: sqlite3.Connection, one: Life
-) -> float:
+async def _rate_in_turn(address: str, calls: list[jobs.Call], table: sqlite3.Connection, one: Life) -> float:
     """Return how often in a second the echo is called and the rows are stored."""
     stored = [one.again() for _ in calls]
     async with jobs.connect(address) as channel:
+        call = jobs.unary(channel, METHOD)
         await channel.channel_ready()
         begin = time.perf_counter()
-        for (method, body, key), batch in zip(calls, stored, strict=True):
-            await channel.unary_unary(method)(body, metadata=(("idempotency-key", key),))
+        for (body, key), batch in zip(calls, stored, strict=True):
+            await call(body, metadata=jobs.keyed(key))
             raw.insert(table, batch)
         return len(calls) / (time.perf_counter() - begin)
 
@@ -63,7 +62,7 @@ def measure(scale: Scale = FULL) -> Result:
         one = asyncio.run(_one(ours))
         return side_by_side(
             MEASURE,
-            lambda: asyncio.run(jobs.rate(ours.address, rounds[next(sent["ours"])], in_flight=1)),
+            lambda: asyncio.run(jobs.rate(ours.address, METHOD, rounds[next(sent["ours"])], in_flight=1)),
             lambda: asyncio.run(_rate_in_turn(peer, rounds[next(sent["peer"])], table, one)),
             rounds=scale.rounds,
         )

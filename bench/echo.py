@@ -4,7 +4,6 @@
 2. It prints its port, and ends by SIGTERM.
 """
 
-import asyncio
 import sys
 
 import grpc
@@ -18,7 +17,7 @@ class Everything(grpc.GenericRpcHandler):
         async def answer(_request: bytes, _context: object) -> bytes:
             return reply
 
-        self._handler = grpc.unary_unary_rpc_method_handler(answer)
+        self._handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(answer)
 
     def service(self, _details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return the handler."""

@@ -21,8 +21,8 @@ from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
 
 SERVICE = "/peloton.api.v1alpha.job.stateless.svc.JobService/"
 
-Call = tuple[str, bytes, str]
-"""Method, request, idempotency key; empty for none."""
+Call = tuple[bytes, str]
+"""Request and idempotency key; empty for none."""
 R = TypeVar("R")
 
 
@@ -60,17 +60,22 @@ def connect(address: str) -> grpc.aio.Channel:
     )
 
 
-async def rate(address: str, calls: Iterable[Call], *, in_flight: int) -> float:
+def unary(channel: grpc.aio.Channel, method: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
+    """Return what calls a method with bytes."""
+    return channel.unary_unary(method)
+
+
+async def rate(address: str, method: str, calls: Iterable[Call], *, in_flight: int) -> float:
     """Return calls per second."""
     waiting = iter(calls)
     made = 0
     async with connect(address) as channel:
+        call = unary(channel, method)
 
         async def caller() -> None:
             nonlocal made
-            for method, body, key in waiting:
-                metadata = (("idempotency-key", key),) if key else ()
-                await channel.unary_unary(method)(body, metadata=metadata)
+            for body, key in waiting:
+                await call(body, metadata=keyed(key))
                 made += 1
 
         await channel.channel_ready()
@@ -79,10 +84,15 @@ async def rate(address: str, calls: Iterable[Call], *, in_flight: int) -> float:
         return made / (time.perf_counter() - begin)
 
 
+def keyed(key: str) -> tuple[tuple[str, str], ...]:
+    """Return the metadata that carry a key, or none."""
+    return (("idempotency-key", key),) if key else ()
+
+
 async def until(ask: Callable[[], Awaitable[R]], is_enough: Callable[[R], bool], *, within_s: float) -> R:
     """Ask again and again until the answer is enough; raise TimeoutError when it is not in time."""
     async with asyncio.timeout(within_s):
-        while not is_enough(answer := await ask()):
+        while not is_enough(answer := await ask()):  # noqa: ASYNC110 - the server is in another process
             await asyncio.sleep(0.05)
         return answer
 

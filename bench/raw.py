@@ -67,6 +67,23 @@ def head(connection: sqlite3.Connection) -> int:
     return found or 0
 
 
+def count_of(connection: sqlite3.Connection, entity: str, revision: int) -> int:
+    """Return how many rows above a revision are of entities of one kind."""
+    (found,) = connection.execute(
+        "SELECT COUNT(*) FROM stored_events WHERE notification_id > ? AND originator_id GLOB ?",
+        (revision, f"{entity}/*"),
+    ).fetchone()
+    return int(found)
+
+
+def head_of(connection: sqlite3.Connection, entity: str) -> int:
+    """Return the highest revision of entities of one kind, 0 for none."""
+    (found,) = connection.execute(
+        "SELECT MAX(notification_id) FROM stored_events WHERE originator_id GLOB ?", (f"{entity}/*",)
+    ).fetchone()
+    return found or 0
+
+
 def rows_after(connection: sqlite3.Connection, revision: int) -> list[Row]:
     """Return all rows above a revision."""
     return connection.execute(SELECT, (revision + 1, NO_END)).fetchall()

@@ -24,9 +24,7 @@ from events.journal import Journal
 from events.record import Recorded
 from protocol.vocabulary import journal_codec
 
-MEASURE = Measure(
-    name="replay of 1 M events of 100 k entities, to reading the rows", at_least=0.2, goal=0.4
-)
+MEASURE = Measure(name="replay of 1 M events of 100 k entities, to reading the rows", at_least=0.2, goal=0.4)
 PARTS = 10
 
 

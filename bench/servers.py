@@ -23,8 +23,8 @@ CLIENT_CORES = sorted(os.sched_getaffinity(0) - {CORE}) or [CORE]
 NO_ROOM = '[[hosts]]\nname = "none"\ncpu = 0\nmemory_mb = 0\nengine = "simulated"\n'
 ROOMY = '[[hosts]]\nname = "roomy"\ncpu = 1e9\nmemory_mb = 1e12\nengine = "simulated"\n'
 
-END_S = 30
-"""How long a server may take to end."""
+END_S = 60
+"""How long a program may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,24 @@ def serving(config: str, data: Path | None = None) -> Iterator[Server]:
         file = Path(folder) / "polyplane.toml"
         file.write_text(config)
         kept = Path(folder) / "data" if data is None else data
-        command = [Path(sys.executable).with_name("polyplane"), "serve", "--data", kept]
+        command: list[str | Path] = [Path(sys.executable).with_name("polyplane"), "serve", "--data", kept]
         command += ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--config", file]
         with _running(command) as (process, line):
             yield Server(json.loads(line)["grpc"], kept, process)
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Watchers in a process of their own (bench/watchers.py)."""
+
+    process: subprocess.Popen[str]
+
+    def end(self, wish: str) -> str:
+        """Tell them where to end; return what they print."""
+        printed, _ = self.process.communicate(wish + "\n", timeout=END_S)
+        if self.process.returncode:
+            raise RuntimeError("the watchers broke")
+        return printed
 
 
 @contextmanager
@@ -80,6 +94,16 @@ def echo(reply: bytes) -> Iterator[str]:
 
 
 @contextmanager
+def watchers(address: str, count: int) -> Iterator[Watching]:
+    """Run so many watchers of all pods, beside this process; yields when all have begun."""
+    with _running([sys.executable, "-m", "bench.watchers", address, str(count)], CLIENT_CORES) as (
+        process,
+        _,
+    ):
+        yield Watching(process)
+
+
+@contextmanager
 def on_cores(cores: Collection[int]) -> Iterator[None]:
     """Move this thread, and threads and processes that it starts, to some cores."""
     before = os.sched_getaffinity(0)
@@ -92,36 +116,38 @@ def on_cores(cores: Collection[int]) -> Iterator[None]:
 
 def alone(module: str, *arguments: object) -> str:
     """Run a module as a program on the servers' core; return what it prints."""
-    command = _pinned([sys.executable, "-m", module, *map(str, arguments)])
+    command = _pinned([sys.executable, "-m", module, *map(str, arguments)], [CORE])
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own
     return done.stdout
 
 
 @contextmanager
-def _running(command: Sequence[str | Path]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a server; yields it with the first line that it prints."""
+def _running(
+    command: Sequence[str | Path], cores: Collection[int] = (CORE,)
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a program; yields it with the first line that it prints."""
     with tempfile.TemporaryFile("w+") as log, on_cores(CLIENT_CORES):
         process = subprocess.Popen(  # noqa: S603 - our own servers
-            _pinned(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            _pinned(command, cores), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:
             line = _line(process)
             if not line:
                 raise RuntimeError(f"{' '.join(map(str, command))} did not start:\n{_all_of(log)}")
             yield process, line
-            if process.poll() not in (None, -signal.SIGKILL):
+            if process.poll() not in (None, 0, -signal.SIGKILL):
                 raise RuntimeError(f"{command[0]} ended while it was measured:\n{_all_of(log)}")
         finally:
             _end(process)
 
 
-def _pinned(command: Sequence[str | Path]) -> list[str]:
-    return [shutil.which("taskset") or "taskset", "-c", str(CORE), *map(str, command)]
+def _pinned(command: Sequence[str | Path], cores: Collection[int]) -> list[str]:
+    return [shutil.which("taskset") or "taskset", "-c", ",".join(map(str, cores)), *map(str, command)]
 
 
 def _line(process: subprocess.Popen[str]) -> str:
     if process.stdout is None:
-        raise RuntimeError("the server has no output")
+        raise RuntimeError("the program has no output")
     return process.stdout.readline()
 
 
@@ -133,8 +159,12 @@ def _all_of(log: IO[str]) -> str:
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.communicate(timeout=END_S)
+        process.wait(END_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
         raise
+    finally:
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()

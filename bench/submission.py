@@ -28,13 +28,13 @@ def request() -> bytes:
 
 def made_ready(count: int) -> list[jobs.Call]:
     """Return so many calls, each with a key of its own."""
-    return [(METHOD, request(), f"bench-{uuid.uuid4()}") for _ in range(count)]
+    return [(request(), f"bench-{uuid.uuid4()}") for _ in range(count)]
 
 
 async def rate(address: str, keys: Iterator[int], *, calls: int, in_flight: int) -> float:
     """Return calls per second of new jobs, keyed by number."""
-    ready = [(METHOD, request(), f"bench-{next(keys)}") for _ in range(calls)]
-    return await jobs.rate(address, ready, in_flight=in_flight)
+    ready = [(request(), f"bench-{next(keys)}") for _ in range(calls)]
+    return await jobs.rate(address, METHOD, ready, in_flight=in_flight)
 
 
 def measure(scale: Scale = FULL) -> Result:
@@ -44,7 +44,7 @@ def measure(scale: Scale = FULL) -> Result:
     with servers.polyplane(servers.NO_ROOM) as ours, servers.echo(jobs.created_reply()) as peer:
         return side_by_side(
             MEASURE,
-            lambda: asyncio.run(jobs.rate(ours, rounds[next(sent["ours"])], in_flight=IN_FLIGHT)),
-            lambda: asyncio.run(jobs.rate(peer, rounds[next(sent["peer"])], in_flight=IN_FLIGHT)),
+            lambda: asyncio.run(jobs.rate(ours, METHOD, rounds[next(sent["ours"])], in_flight=IN_FLIGHT)),
+            lambda: asyncio.run(jobs.rate(peer, METHOD, rounds[next(sent["peer"])], in_flight=IN_FLIGHT)),
             rounds=scale.rounds,
         )

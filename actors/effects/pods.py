@@ -48,8 +48,16 @@ Later = Callable[[float, Callable[[], None]], object]
 class PodWorld:
     """The engines of all hosts, as pods see them."""
 
-    def __init__(self, *, kernel: Kernel, engines: Mapping[str, Engine], later: Later) -> None:
+    def __init__(
+        self,
+        *,
+        kernel: Kernel,
+        engines: Mapping[str, Engine],
+        later: Later,
+        environment: Callable[[str], tuple[tuple[str, str], ...]] = lambda _: (),
+    ) -> None:
         self._kernel = kernel
+        self._environment = environment
         self._engines = engines
         self._later = later
         self._orders: dict[RunKey, RunOrder] = {}
@@ -91,7 +99,12 @@ class PodWorld:
 
     def _order(self, stream: str, effect: LaunchRun | ObserveRun) -> RunOrder:
         order = RunOrder(
-            pod=id_of(stream), run=effect.run, spec=effect.spec, ports=effect.ports, host=effect.host
+            pod=id_of(stream),
+            run=effect.run,
+            spec=effect.spec,
+            ports=effect.ports,
+            host=effect.host,
+            environment=self._environment(id_of(stream)),
         )
         self._orders[RunKey(pod=order.pod, run=order.run)] = order
         return order

@@ -27,14 +27,14 @@ class Joint:
         self,
         *,
         commands: Sequence[tuple[str, object]],
-        cause: int,
+        request: Request,
         all_or_none: bool,
         wake: Callable[[str], EntityActor],
         shell: Shell,
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._commands = commands
-        self._cause = cause
+        self._request = request
         self._all_or_none = all_or_none
         self._wake = wake
         self._shell = shell
@@ -61,7 +61,7 @@ class Joint:
         outcomes: dict[int, Decision | Rejection] = {}
         for position in sorted(range(len(actors)), key=lambda position: actors[position].stream):
             actor, command = actors[position], self._commands[position][1]
-            context = self._shell.context(Request(command=command, cause=self._cause))
+            context = self._shell.context(self._request)
             outcomes[position] = actor.entity.decide(actor.state, command, context)
         return [outcomes[position] for position in range(len(actors))]
 
@@ -76,13 +76,15 @@ class Joint:
             for actor, outcome in zip(actors, outcomes, strict=True)
             if isinstance(outcome, Decision) and (outcome.events or outcome.opens)
         ]
+        if not changing and self._request.keyed is not None and actors:
+            changing = [Part(actors[0], Decision())]  # its receipt says that nothing was to be done
         if not changing:
             self._answer_when_committed(actors, _answers(outcomes, 0))
             return
         # What does not change rests on appends that were made earlier, and those are stored earlier.
         reply: LoopFuture[Answer] = LoopFuture()
         reply.then(lambda done: self._concluded(outcomes, done))
-        self._shell.propose(changing, Request(command=None, cause=self._cause), reply)
+        self._shell.propose(changing, self._request, reply)
 
     def _concluded(self, outcomes: Sequence[Decision | Rejection], reply: LoopFuture[Answer]) -> None:
         try:

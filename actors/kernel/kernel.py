@@ -23,7 +23,7 @@ from actors.kernel.known import KnownStreams
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.post import Parcel, Post
 from actors.kernel.recovery import Recovery
-from actors.kernel.request import Answer, Request
+from actors.kernel.request import Answer, Keyed, Request
 from actors.kernel.snapshots import Snapshots
 from actors.kernel.timers import Timers
 from events.codec import Codec
@@ -142,14 +142,25 @@ class Kernel:
         self.directory.deliver(stream, Request(command=command, cause=cause), reply)
         return reply
 
-    async def ask(self, stream: str, request: Request) -> Answer:
+    async def claim(self, keyed: Keyed) -> Answer | None:
+        """Answer from the receipt of a key, or None: then the caller has the key, and gives it back.
+
+        For who has to look at the rest of a request only when it is not a repeat.
+        """
+        return await self._keys.claim(keyed)
+
+    def give_back(self, keyed: Keyed) -> None:
+        """Let others have a key that was claimed."""
+        self._keys.give_back(keyed)
+
+    async def ask(self, stream: str, request: Request, *, is_claimed: bool = False) -> Answer:
         """Give an entity a command of a caller and wait for the answer.
 
         A caller who goes away while it waits leaves undone what was not decided yet; what was
-        decided is carried through.
+        decided is carried through. A key that was claimed before is given back.
         """
         keyed = request.keyed
-        if keyed is not None and (replay := await self._keys.claim(keyed)) is not None:
+        if keyed is not None and not is_claimed and (replay := await self._keys.claim(keyed)) is not None:
             return replay
         reply: LoopFuture[Answer] = LoopFuture()
         if keyed is not None:
@@ -161,18 +172,24 @@ class Kernel:
             request.is_abandoned = not reply.is_done
 
     def ask_together(
-        self, commands: Sequence[tuple[str, object]], *, cause: int = 0, all_or_none: bool = True
+        self,
+        commands: Sequence[tuple[str, object]],
+        *,
+        cause: int = 0,
+        all_or_none: bool = True,
+        request: Request | None = None,
     ) -> LoopFuture[tuple[Answer, ...]]:
         """Give several entities a command each; what they decide is one atomic append.
 
         The decisions are taken in stream order, in one step, once all the entities are in memory.
-        With `all_or_none` one rejection leaves all undone, else the rejected are left out.
+        With `all_or_none` one rejection leaves all undone, else the rejected are left out. `request`
+        tells who asks, when that is not the server; a key that was claimed leaves its receipt.
         """
         if len({stream for stream, _ in commands}) < len(commands):
             raise ValueError("each entity may be named once")
         joint = Joint(
             commands=commands,
-            cause=cause,
+            request=request if request is not None else Request(command=None, cause=cause),
             all_or_none=all_or_none,
             wake=self.directory.wake,
             shell=self,

@@ -61,11 +61,11 @@ def test_takes_exactly_the_edges_of_the_table() -> None:
         assert before is None or before == after or after in ALLOWED[before]
 
 
-def test_a_worker_with_a_pod_opens_it() -> None:
+def test_a_worker_with_a_pod_opens_it_and_leaves_it_stopped() -> None:
     worker = subject()
     decision = worker.decided(RegisterWorker(name="w", spec=PODDED))
     assert decision.events == (WorkerRegistered(spec=PODDED, pod="pod/id-0"),)
-    created = PodCreated(owner="worker/w", instance=0, config=1, spec=POD, name="w")
+    created = PodCreated(owner="worker/w", instance=0, config=1, spec=POD, goal=Goal.KILLED, name="w")
     assert decision.opens == (Opening("pod/id-0", (created,)),)
     assert worker.effects == []
 

@@ -347,6 +347,7 @@ class Plane:
     async def drain(self) -> None:
         """Take no new work; watches end; what was decided is carried through."""
         self._is_draining = True
+        self._kernel.commits.end()
         if self._is_started:
             self._hub.shutdown()
             self._tails.shutdown()

@@ -3,7 +3,8 @@
 1. After a commit, in this order: observers see it, replies are released, effects run.
 2. A failed append fails every append of its epoch. The actors that had decided them, the ones
    they opened included, forget and load again; the next epoch begins with that.
-3. A fenced journal takes nothing more: replies whose truth is unknown are withheld.
+3. A fenced journal takes nothing more: replies whose truth is unknown are withheld as long as the
+   server has a word to say, and end as unknown.
 4. What an append makes of its actors is worked out before the writer is given it, and becomes theirs
    after: a decision that cannot be evolved, encoded or taken in changes nothing.
 5. An append that takes a delivery and opens streams names its receiver in `delivered`, news or not:
@@ -26,6 +27,11 @@ from events.record import Delivery, Envelope, Recorded
 
 BUSY = Rejection(Code.EXHAUSTED, "the server has more to write than it may hold; try again later")
 ENDING = Rejection(Code.UNAVAILABLE, "the server is about to end; nothing was stored")
+UNKNOWN = Rejection(
+    Code.UNAVAILABLE,
+    "the journal failed, and the server ends without knowing whether the request was stored; "
+    "look, or repeat it with the same idempotency key",
+)
 FENCED = Rejection(Code.UNAVAILABLE, "the journal takes no more changes; the server is about to end")
 
 
@@ -99,6 +105,9 @@ class Commits:
         self._at_rest = at_rest
         self._on_fenced = on_fenced
         self._pending: dict[Append, Pending] = {}
+        self._withheld: list[LoopFuture[Answer]] = []
+        self._is_refused = False
+        """The last commit stored nothing."""
         self.is_fenced = False
         self.observers: list[Observer] = []
 
@@ -195,6 +204,9 @@ class Commits:
         """Carry out what follows from the writer's answers to one commit."""
         stored = [outcome for outcome in outcomes if outcome.records is not None]
         if stored:
+            if self._is_refused:
+                self._is_refused = False
+                structlog.get_logger().warning("journal_stores_again")
             self._show(stored)
             concluded = [(self._pending.pop(outcome.append), outcome) for outcome in stored]
             for pending, outcome in concluded:
@@ -233,14 +245,29 @@ class Commits:
             }
             for actor in lost:
                 self._reload(actor)
+            self._complain(failed)
         for outcome in failed:
             pending = self._pending.pop(outcome.append)
             if outcome.failure is Failure.FENCED:
                 self.fence(outcome.detail)
+                self._withheld.append(pending.reply)
             else:
                 pending.reply.set(NOTHING_STORED)
         for actor in lost:
             self._at_rest(actor)
+
+    def _complain(self, failed: Sequence[Outcome]) -> None:
+        """Log that nothing is stored, once until something is."""
+        if not self._is_refused:
+            self._is_refused = True
+            reasons = {outcome.detail for outcome in failed if outcome.failure is Failure.NOT_STORED}
+            structlog.get_logger().warning("journal_refused", detail="; ".join(sorted(reasons)))
+
+    def end(self) -> None:
+        """Tell those whose replies are withheld that the truth will not be known here."""
+        withheld, self._withheld = self._withheld, []
+        for reply in withheld:
+            reply.set(UNKNOWN)
 
     def fence(self, detail: str) -> None:
         """Take nothing more, and tell so once."""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
+from actors.kernel.commits import UNKNOWN
 from actors.kernel.decider import Code
 from actors.kernel.entity import NOTHING_STORED
 from actors.kernel.request import Accepted
@@ -103,8 +105,21 @@ def test_a_fenced_journal_withholds_what_may_be_untrue(world: World) -> None:
     world.settle()
     assert results(later) == [Code.UNAVAILABLE, Code.UNAVAILABLE, Code.NOT_FOUND]
     assert len(world.fenced) == 1
+    world.kernel.commits.end()
+    assert [withheld[0].get(), withheld[2].get()] == [UNKNOWN, UNKNOWN]
     world.crash()
     assert world.state(A) == Account(15)
+
+
+def test_a_journal_that_refuses_is_told_of_once_until_it_stores_again(world: World) -> None:
+    with capture_logs() as logs:
+        for _ in range(2):
+            world.fail_with(Fault.BEFORE_INSERT)
+            assert world.ask(A, Move(1)) == NOTHING_STORED
+        world.ask(A, Move(1))
+        world.ask(A, Move(1))
+    told = [log["event"] for log in logs]
+    assert told == ["journal_refused", "journal_stores_again"]
 
 
 def test_what_was_acknowledged_survives_any_failure(world: World) -> None:

@@ -222,7 +222,7 @@ async def build(
     registry.register(KernelGauges(plane.metrics))
     draining = asyncio.Event()
     try:
-        wire = Wire.bind(settings, Door(authenticator, Calls(registry)))
+        wire = Wire.bind(settings)
     except BadCertificates as error:
         raise Unservable(str(error)) from None
     except OSError as error:
@@ -238,7 +238,9 @@ async def build(
         raise Unservable(f"HTTP on {settings.http}: {error.strerror or error}") from None
     down.callback(bound.close)
     http_address = SocketAddress(settings.http.host, bound.getsockname()[1])
-    health = mount_services(wire.server, facades(plane, settings, http_address), is_serving)
+    door = Door(authenticator, Calls(registry))
+    served = facades(plane, settings, http_address)
+    health = mount_services(wire.server, served, is_serving, door.before)
     app = build_app(
         is_serving=is_serving,
         revision=lambda: plane.revision,

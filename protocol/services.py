@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from protocol.health import Health
 from protocol.pb.backend.api.v1beta1 import error_pb2
-from protocol.unimplemented import SERVICES, mount
+from protocol.unimplemented import SERVICES, Before, as_it_is, mount
 
 HEALTH = cast("ServiceDescriptor", health_pb2.DESCRIPTOR.services_by_name["Health"])
 REFLECTION = cast("ServiceDescriptor", reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"])
@@ -30,11 +30,12 @@ def mount_services(
     server: grpc.aio.Server,
     facades: Mapping[ServiceDescriptor, object],
     is_serving: Callable[[], bool],
+    before: Before = as_it_is,
 ) -> Health:
     """Mount everything, and answer the health service, which has to be told of changes."""
     ours = [service for service in facades if service not in SERVICES]
     names = [it.full_name for it in (*SERVICES, *ours, HEALTH, REFLECTION, CHANNELZ)]
     health = Health(names, is_serving)
     beside = {HEALTH: health, REFLECTION: ReflectionServicer(names), CHANNELZ: ChannelzServicer()}
-    mount(server, {**facades, **beside})
+    mount(server, {**facades, **beside}, before)
     return health

@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import NoReturn, Protocol, Self, TypeAlias, cast
+from typing import Any, NoReturn, Protocol, Self, TypeAlias, cast
 
 import grpc
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
@@ -89,23 +89,33 @@ class Context(Protocol):
 
 
 Endpoint: TypeAlias = "grpc.RpcMethodHandler[Message | Malformed, Message | bytes]"
+Before: TypeAlias = "Callable[[str, grpc.RpcMethodHandler[Any, Any]], grpc.RpcMethodHandler[Any, Any]]"
+"""Puts something before the method of a path."""
 Answer: TypeAlias = Message | bytes
 Whole: TypeAlias = Callable[[object, Context], Awaitable[Answer]]
 Pieces: TypeAlias = Callable[[object, Context], AsyncGenerator[Answer, None]]
 Written: TypeAlias = Callable[[object, Context], Awaitable[None]]
 
 
-def mount(server: grpc.aio.Server, servicers: Mapping[ServiceDescriptor, object]) -> None:
+def as_it_is(path: str, endpoint: Endpoint) -> Endpoint:
+    """Put nothing before a method."""
+    del path
+    return endpoint
+
+
+def mount(
+    server: grpc.aio.Server, servicers: Mapping[ServiceDescriptor, object], before: Before = as_it_is
+) -> None:
     """Let `server` answer every method of `SERVICES`, and of any other service in `servicers`.
 
     A servicer has a coroutine function by the name of each method that it builds, or, where the
     responses are a stream, an asynchronous generator function. It may subclass the generated class
-    and need not. Raises ValueError for a method that the service does not have or that is not
-    asynchronous. Call it once, before the server starts.
+    and need not. What `before` returns is mounted in a method's place. Raises ValueError for a method
+    that the service does not have or that is not asynchronous. Call it once, before the server starts.
     """
     services = (*SERVICES, *(service for service in servicers if service not in SERVICES))
     by_path = {
-        path: endpoint
+        path: before(path, endpoint)
         for service in services
         for path, endpoint in endpoints(service, servicers.get(service))
     }

@@ -30,9 +30,9 @@ class Wire:
     certificates: "Certificates | None"
 
     @classmethod
-    def bind(cls, settings: Settings, *doors: grpc.aio.ServerInterceptor) -> Self:
+    def bind(cls, settings: Settings) -> Self:
         """Make a server and bind it. Raises BadCertificates, or OSError for the address."""
-        server = grpc.aio.server(interceptors=doors, options=options(settings.limits.message_mb * MEBIBYTE))
+        server = grpc.aio.server(options=options(settings.limits.message_mb * MEBIBYTE))
         wanted = str(settings.listen)
         certificates = Certificates(settings.auth) if settings.auth.tls_cert is not None else None
         try:

@@ -31,7 +31,7 @@ from events.record import Recorded, id_of
 BATCH = 100
 PAUSE_S = 1.0
 """How long a pod waits before it is told why, and before a refused append is tried again."""
-TELLING_PAUSE_S = 0.05
+TELLING_PAUSE_S = 0.5
 """Pause between two batches of pods that are told why they wait."""
 
 Later = Callable[[float, Callable[[], None]], object]
@@ -53,6 +53,8 @@ class Waiting:
     pod: str
     run: int
     need: Need
+    told: str = ""
+    """The reason it was last told."""
 
 
 @dataclass(slots=True)
@@ -62,8 +64,14 @@ class Line:
     pods: deque[Waiting] = field(default_factory=deque)
     reason: str = ""
     """Why the first of them does not fit; empty while that is not known."""
-    told: dict[str, str] = field(default_factory=dict)
-    """The reason that each pod was last told."""
+    untold: deque[Waiting] = field(default_factory=deque)
+    """Those who may not know that reason, and perhaps some who left."""
+
+    def blame(self, reason: str) -> None:
+        """Take note why the first does not fit."""
+        if reason != self.reason:
+            self.reason = reason
+            self.untold = deque(self.pods)
 
 
 class Placer:
@@ -114,11 +122,12 @@ class Placer:
         line = self._lines.setdefault(need, Line())
         if waiting is not None and waiting.need == need:
             waiting.run = effect.run  # another run of the pod takes the place of the one before
-            line.told.pop(pod, None)
+            waiting.told = ""
         else:
             self._order += 1
             self._asked[pod] = waiting = Waiting(self._order, pod, effect.run, need)
             line.pods.append(waiting)
+        line.untold.append(waiting)
         self._call_round()
 
     # ------------------------------------------------------------ rounds
@@ -142,7 +151,7 @@ class Placer:
                 spec = self._ledger.spec_of(waiting.pod)
                 found = fit(spec, rooms) if spec is not None else None
                 if isinstance(found, str):
-                    line.reason = found
+                    line.blame(found)
                     continue
                 del self._asked[waiting.pod]
                 if found is not None:
@@ -152,7 +161,6 @@ class Placer:
                         self._ledger.room(room.host) if room.host == found.host else room for room in rooms
                     ]
             line.pods.popleft()
-            line.told.pop(waiting.pod, None)
             if line.pods:
                 heapq.heappush(heads, (line.pods[0].order, need))
             else:
@@ -196,13 +204,10 @@ class Placer:
         self._is_telling_due = False
         commands: list[tuple[str, object]] = []
         for line in self._lines.values():
-            if not line.reason:
-                continue
-            for waiting in line.pods:
-                if self._asked.get(waiting.pod) is not waiting:
-                    continue
-                if line.told.get(waiting.pod) != line.reason and len(commands) < BATCH:
-                    line.told[waiting.pod] = line.reason
+            while line.reason and line.untold and len(commands) < BATCH:
+                waiting = line.untold.popleft()
+                if self._asked.get(waiting.pod) is waiting and waiting.told != line.reason:
+                    waiting.told = line.reason
                     commands.append((f"pod/{waiting.pod}", QueuePod(run=waiting.run, reason=line.reason)))
         if commands:
             self._kernel.ask_together(commands, all_or_none=False).then(_ignore)

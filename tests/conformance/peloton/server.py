@@ -74,6 +74,13 @@ class Server:
         """End it between two instructions."""
         self._end(signal.SIGKILL)
 
+    def wait(self) -> int:
+        """Wait until it ends by itself: its exit code."""
+        assert self._process is not None
+        self._process.communicate(timeout=WAIT_S)
+        code, self._process = self._process.returncode, None
+        return code
+
     def close(self) -> None:
         """Have it ended, in whatever state it is."""
         if self._process is not None:

@@ -22,7 +22,7 @@ from projections.view import View
 SCAN_PAGE = 5_000
 """Records that a replay takes at once, between two transactions of the tables."""
 
-LINGER_S = 0.05
+LINGER_S = 1.0
 """How long changes are collected while no list waits for them."""
 
 PAUSE_S = 1.0

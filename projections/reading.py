@@ -32,8 +32,13 @@ T = TypeVar("T")
 class JournalReader(Closable, Protocol):
     """What is read of the journal here (events/journal/reader.py)."""
 
-    def page(self, start: int, limit: int, until: int | None = None) -> list[Recorded]:
-        """Return records from revision `start` to `until`, both included."""
+    def page(
+        self, start: int, limit: int, until: int | None = None, *, is_lenient: bool = False
+    ) -> list[Recorded]:
+        """Return records from revision `start` to `until`, both included.
+
+        With `is_lenient` an event that cannot be read is what else would be raised.
+        """
 
     def stream(
         self,

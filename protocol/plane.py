@@ -13,6 +13,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, Self
@@ -25,7 +26,7 @@ from actors.effects.pods import PodWorld
 from actors.kernel.entity import OutOfOrder
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
-from events.codec import Undecodable, UnknownTopic
+from events.codec import UnreadableEvent
 from events.host import EngineKind
 from events.journal import (
     Committer,
@@ -53,6 +54,7 @@ from projections.watch.watcher import Bounds
 from protocol.declared import declare_hosts, declared_hosts
 from protocol.ground import Ground, MachineGround, RunningProjector
 from protocol.kernel_gateway import KernelGateway
+from protocol.legible import LegibleReader
 from protocol.past import Past
 from protocol.processors import declared_workers
 from protocol.settings import Settings
@@ -63,7 +65,7 @@ from protocol.work import Work
 SCAN_PAGE = 2_000
 """Records that the views are shown at once while the journal is read at start."""
 
-DAMAGE = (UnknownTopic, Undecodable, OutOfOrder, OutOfPlace, sqlite3.DatabaseError)
+DAMAGE = (UnreadableEvent, OutOfOrder, OutOfPlace, sqlite3.DatabaseError)
 """How a journal that could be opened turns out not to be whole, or not to be ours."""
 
 
@@ -232,7 +234,8 @@ class Plane:
     def _build(self) -> None:
         journal, ground = self._journal, self._ground
         new_id = TimeOrderedIds(ground.clock.now, ground.random_bits)
-        journal_readers = ground.readers(journal.reader, threads=1, name="journal-reader")
+        legible = partial(LegibleReader, journal.reader, set())
+        journal_readers = ground.readers(legible, threads=1, name="journal-reader")
         self._journal_readers = journal_readers
         self._down.callback(journal_readers.close)
         table_readers = ground.readers(lambda: TableReader(self._tables), threads=2, name="table-reader")
@@ -245,7 +248,7 @@ class Plane:
         self._lists = Lists(self._hot, table_readers, _Behind(self._projector, self._projecting))
 
         async def read_page(stream: str, after: int, limit: int) -> list[Recorded]:
-            return await journal_readers.run(lambda reader: reader.stream(stream, after=after, limit=limit))
+            return await journal_readers.run(lambda it: it.plain.stream(stream, after=after, limit=limit))
 
         self._kernel = Kernel(
             entities=ENTITIES,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.kernel.decider import Code, Rejection, Send
+from actors.kernel.directory import OutOfService
 from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
 from actors.kernel.known import KnownStreams
 from actors.kernel.mailbox import LoopFuture
@@ -143,6 +144,10 @@ class Commits:
                     self._known.add(stream)
             append = Append(entries=tuple(entries), envelope=envelope, epoch=self._writer.epoch)
             refusal = self._submit(append)
+        except OutOfService as error:
+            self._leave(opened)
+            reply.set(error.rejection)
+            return
         except Exception as error:  # noqa: BLE001 - a bug of the decider's: nothing is stored, nobody evolves
             structlog.get_logger().exception("append_refused", stream=parts[0].actor.stream)
             self._leave(opened)

@@ -6,7 +6,8 @@
    has anything uncommitted, waiting or unanswered stays.
 4. A stream without events has no actor for longer than its messages take.
 5. A stream that grows leaves snapshots when its actor comes to rest; a load begins with the newest.
-6. A stream that cannot be read is reported, and its messages wait: no answer would be true.
+6. An entity whose stream cannot be read is out of service, and it alone: its messages are refused with
+   the reason until it can be read, which each further message tries. The log says so once.
 """
 
 from collections import OrderedDict
@@ -37,6 +38,14 @@ class Streams(Protocol):
         """Return events of a stream after a version, oldest first."""
 
 
+class OutOfService(Exception):  # noqa: N818 - said of an entity
+    """The stream of an entity cannot be read."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.reason)
+        self.rejection = rejection
+
+
 class Directory:
     """All actors in memory."""
 
@@ -47,7 +56,6 @@ class Directory:
         point_reader: Streams,
         read_page: Callable[[str, int, int], Awaitable[list[Recorded]]],
         spawn: Callable[[Awaitable[None]], object],
-        on_unreadable: Callable[[str, BaseException], None],
         snapshots: Snapshots | None = None,
         known: KnownStreams | None = None,
         mailbox_bound: int = 10_000,
@@ -57,7 +65,6 @@ class Directory:
         self._point_reader = point_reader
         self._read_page = read_page
         self._spawn = spawn
-        self._on_unreadable = on_unreadable
         self._snapshots = snapshots
         self._known = KnownStreams() if known is None else known
         self._mailbox_bound = mailbox_bound
@@ -66,6 +73,10 @@ class Directory:
         self._actors: dict[str, EntityActor] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._finished: OrderedDict[str, None] = OrderedDict()
+        self._unreadable: dict[str, Rejection] = {}
+        """What is answered for streams whose last load has failed."""
+        self._reported: set[str] = set()
+        """Streams of which the log knows that they cannot be read."""
 
     def bind(self, shell: Shell) -> None:
         """Give what every actor needs; once, before anything else."""
@@ -87,7 +98,12 @@ class Directory:
         if entity_of(stream) not in self._entities:
             reply.set(Rejection(Code.NOT_FOUND, f"there is no kind of entity for {stream}"))
             return
+        if self._unreadable and self._unreadable.pop(stream, None) is not None:
+            self._load(self._actors[stream])
         actor = self.wake(stream)
+        if self._unreadable and (refusal := self._unreadable.get(stream)) is not None:
+            reply.set(refusal)
+            return
         if request.delivery is None and len(actor.mailbox) >= self._mailbox_bound:
             reply.set(
                 Rejection(
@@ -105,10 +121,14 @@ class Directory:
             self._load(actor)
         return actor
 
+    def refusal(self, stream: str) -> Rejection | None:
+        """Return why the entity of a stream is out of service; None when it is not."""
+        return self._unreadable.get(stream)
+
     def open(self, stream: str, after: int) -> EntityActor:
         """Return the actor of a stream that is opened after a version that it is known to have.
 
-        Raises ValueError when it has another.
+        Raises ValueError when it has another, OutOfService when that cannot be told.
         """
         actor = self._actors.get(stream)
         if actor is None:
@@ -181,10 +201,10 @@ class Directory:
             records = self._point_reader.stream(actor.stream, after=actor.version, limit=SHORT + 1)
             actor.load(records)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            self._report(actor, error)
+            self._take_out(actor, error)
             return
         if len(records) <= SHORT:
-            actor.loaded()
+            self._loaded(actor)
         else:
             self._spawn(self._load_rest(actor, actor.generation))
 
@@ -198,17 +218,39 @@ class Directory:
                 if len(records) < PAGE:
                     break
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            self._report(actor, error)
+            self._take_out(actor, error)
             return
-        actor.loaded()
+        self._loaded(actor)
 
     def _load_now(self, actor: EntityActor) -> None:
-        """Read on the loop what is still to be read, for a decision that cannot wait."""
+        """Read on the loop what is still to be read, for a decision that cannot wait. Raises OutOfService."""
         actor.forget()
-        while records := self._point_reader.stream(actor.stream, after=actor.version, limit=PAGE):
-            actor.load(records)
+        self._unreadable.pop(actor.stream, None)
+        try:
+            while records := self._point_reader.stream(actor.stream, after=actor.version, limit=PAGE):
+                actor.load(records)
+        except Exception as error:
+            raise OutOfService(self._take_out(actor, error)) from error
+        self._loaded(actor)
+
+    def _loaded(self, actor: EntityActor) -> None:
+        if actor.stream in self._reported:
+            self._reported.discard(actor.stream)
+            structlog.get_logger().warning("stream_readable_again", stream=actor.stream)
         actor.loaded()
 
-    def _report(self, actor: EntityActor, error: Exception) -> None:
-        structlog.get_logger().exception("stream_unreadable", stream=actor.stream)
-        self._on_unreadable(actor.stream, error)
+    def _take_out(self, actor: EntityActor, error: Exception) -> Rejection:
+        """Refuse what waits for an entity whose stream cannot be read, and say why."""
+        stream = actor.stream
+        if stream not in self._reported:
+            self._reported.add(stream)
+            structlog.get_logger().exception("stream_unreadable", stream=stream, exc_info=error)
+        actor.forget()
+        refusal = Rejection(Code.UNAVAILABLE, f"{stream} is out of service: it cannot be read: {error}")
+        # The actor stays: it counts what its entity has sent and is not answered.
+        self._unreadable[stream] = refusal
+        while not actor.mailbox.empty():
+            reply = actor.mailbox.get().reply_to
+            if reply is not None:
+                reply.set(refusal)
+        return refusal

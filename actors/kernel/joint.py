@@ -4,7 +4,8 @@
 2. What each decides is its own answer; the revision is that of the whole.
 3. With `all_or_none` one rejection leaves all undone and is the answer of all but those that have
    one of their own; else the rejected are left out.
-4. Nothing is answered before all that it rests on is committed, rejections and no-ops included.
+4. An entity that is out of service rejects; the others go on without it, unless it is all or none.
+5. Nothing is answered before all that it rests on is committed, rejections and no-ops included.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ class Joint:
         request: Request,
         all_or_none: bool,
         wake: Callable[[str], EntityActor],
+        refusal: Callable[[str], Rejection | None],
         shell: Shell,
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
@@ -37,6 +39,7 @@ class Joint:
         self._request = request
         self._all_or_none = all_or_none
         self._wake = wake
+        self._refusal = refusal
         self._shell = shell
         self._later = later
         self.answered: LoopFuture[tuple[Answer, ...]] = LoopFuture()
@@ -44,7 +47,7 @@ class Joint:
     def decide(self) -> None:
         """Decide now if all the entities are in memory, else look again."""
         actors = [self._wake(stream) for stream, _ in self._commands]
-        if not all(actor.is_loaded for actor in actors):
+        if not all(actor.is_loaded or self._refusal(actor.stream) is not None for actor in actors):
             self._later(PAUSE_S, self.decide)
             return
         try:
@@ -61,6 +64,9 @@ class Joint:
         outcomes: dict[int, Decision | Rejection] = {}
         for position in sorted(range(len(actors)), key=lambda position: actors[position].stream):
             actor, command = actors[position], self._commands[position][1]
+            if not actor.is_loaded and (refusal := self._refusal(actor.stream)) is not None:
+                outcomes[position] = refusal
+                continue
             context = self._shell.context(self._request)
             outcomes[position] = actor.entity.decide(actor.state, command, context)
         return [outcomes[position] for position in range(len(actors))]

@@ -79,7 +79,6 @@ class Kernel:
             point_reader=point_reader,
             read_page=world.read_page,
             spawn=world.spawn,
-            on_unreadable=lambda stream, error: self.commits.fence(f"{stream} cannot be read: {error}"),
             snapshots=Snapshots(codec=codec, read=point_reader.snapshot, submit=writer.submit_snapshot),
             known=self._known,
             mailbox_bound=mailbox_bound,
@@ -192,6 +191,7 @@ class Kernel:
             request=request if request is not None else Request(command=None, cause=cause),
             all_or_none=all_or_none,
             wake=self.directory.wake,
+            refusal=self.directory.refusal,
             shell=self,
             later=self._world.later,
         )

@@ -1,7 +1,7 @@
 """Event classes to and from bytes, under names of our own."""
 
 from events.codec.codec import Codec
-from events.codec.errors import BadTables, Undecodable, Unencodable, UnknownTopic
+from events.codec.errors import BadTables, Undecodable, Unencodable, UnknownTopic, UnreadableEvent
 from events.codec.upcasters import UPCASTERS
 from events.codec.upcasters.chain import Body, Upcast
 
@@ -13,5 +13,6 @@ __all__ = [
     "Undecodable",
     "Unencodable",
     "UnknownTopic",
+    "UnreadableEvent",
     "Upcast",
 ]

@@ -178,11 +178,19 @@ class Committer:
                     known = self._versions.get(stream)
                     if known is None:
                         # For a first version the unique index is check enough, and saves the look-up.
-                        known = 0 if version == 1 else self._stored.version(stream)
+                        known = 0 if version == 1 else self._version(stream)
                 if version != known + 1:
                     raise Conflict(f"version {version} of {stream} does not follow {known}")
                 after[stream] = version
         return after
+
+    def _version(self, stream: str) -> int:
+        """Return the version of a stream that is stored. Raises NotStored when it cannot be read now."""
+        try:
+            return self._stored.version(stream)
+        except Exception as error:
+            self._look_anew()
+            raise NotStored(f"{stream} cannot be looked up: {error}") from error
 
     def _rows(self, batch: Sequence[Prepared]) -> list[NewRow]:
         """Return the rows of the batch; long bodies are in blobs, on disk, before this returns."""

@@ -23,9 +23,14 @@ class Reader:
         self._rows = rows
         self._decoder = decoder
 
-    def page(self, start: int, limit: int, until: int | None = None) -> list[Recorded]:
-        """Return at most `limit` records from revision `start` to `until`, both included."""
-        return list(self._decoder.records(self._rows.page(start, limit, until)))
+    def page(
+        self, start: int, limit: int, until: int | None = None, *, is_lenient: bool = False
+    ) -> list[Recorded]:
+        """Return at most `limit` records from revision `start` to `until`, both included.
+
+        With `is_lenient` an event that cannot be read is what else would be raised.
+        """
+        return list(self._decoder.records(self._rows.page(start, limit, until), is_lenient=is_lenient))
 
     def stream(
         self,

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgpack
 
-from events.codec import Codec, Undecodable
+from events.codec import Codec, Undecodable, UnreadableEvent
 from events.codec.codec import UNREADABLE, unpack
-from events.journal.blobs import BlobRef, Blobs
+from events.journal.blobs import BlobMissing, BlobRef, Blobs
 from events.journal.store import Row
 from events.record import Delivery, Envelope, Recorded
 
@@ -94,8 +94,11 @@ class Decoder:
         self._packed: bytes | None = None
         self._envelope = _SYSTEM
 
-    def records(self, rows: Iterable[Row]) -> Iterator[Recorded]:
-        """Yield the rows as records. Raises UnknownTopic, Undecodable, or what blobs raise."""
+    def records(self, rows: Iterable[Row], *, is_lenient: bool = False) -> Iterator[Recorded]:
+        """Yield the rows as records. Raises UnreadableEvent, which names the place.
+
+        With `is_lenient` what is wrong with an event alone is in the event's place instead.
+        """
         decode = self._codec.decode_map
         packed, envelope = self._packed, self._envelope
         for revision, stream, version, topic, state in rows:
@@ -106,15 +109,28 @@ class Decoder:
                     packed, envelope = packed_now, unpack_envelope(packed_now)
                     self._packed, self._envelope = packed, envelope
             except UNREADABLE as error:
-                raise Undecodable(topic, f"row at revision {revision}: {error}") from error
-            if body.__class__ is msgpack.ExtType:
-                body = self._resolve(topic, body)
-            yield Recorded(revision, stream, version, decode(topic, body), envelope, is_last)
+                unreadable = Undecodable(topic, str(error))
+                unreadable.place = _place(revision, stream, version)
+                raise unreadable from error
+            try:
+                if body.__class__ is msgpack.ExtType:
+                    body = self._resolve(topic, body)
+                event: object = decode(topic, body)
+            except UnreadableEvent as error:
+                error.place = _place(revision, stream, version)
+                if not is_lenient:
+                    raise
+                event = error
+            yield Recorded(revision, stream, version, event, envelope, is_last)
 
     def _resolve(self, topic: str, named: msgpack.ExtType) -> object:
         if named.code != BLOB:
             raise Undecodable(topic, f"extension {named.code} is of a newer version")
         try:
             return unpack(self._blobs.get(BlobRef(named.data.hex())))
-        except UNREADABLE as error:
+        except (BlobMissing, *UNREADABLE) as error:
             raise Undecodable(topic, str(error)) from error
+
+
+def _place(revision: int, stream: str, version: int) -> str:
+    return f"revision {revision} (version {version} of {stream})"

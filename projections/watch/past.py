@@ -3,7 +3,8 @@
 1. It is read by one thread at a time; a read is short and asks for at most `PAGE` records.
 2. States come from folding the selected entities' own streams up to the append, never from what
    they are today. Folded views are remembered, up to a bound; the others are folded again.
-3. An append of which only a part is at or above the start is told whole: a watch never begins
+3. An event that cannot be read stops the watches that select its entity, after all that comes before it.
+4. An append of which only a part is at or above the start is told whole: a watch never begins
    inside an append.
 """
 
@@ -64,10 +65,12 @@ class Past:
         if not self._is_placed:
             self._position = beginning(reader, self._position)
             self._is_placed = True
-        records = reader.page(self._position, self._page, until)
+        records = reader.page(self._position, self._page, until, is_lenient=True)
         messages: list[Message] = []
         for recorded in records:
             if self._may_match(recorded.stream):
+                if isinstance(recorded.event, Exception):
+                    return self._stopped(messages, recorded.event)
                 self._fold(reader, recorded)
             if recorded.is_last and self._open:
                 views = [self._open[stream] for stream in sorted(self._open)]
@@ -77,6 +80,15 @@ class Past:
                     messages.append(Message(revision=recorded.revision, views=selected))
         reached = records[-1].revision if len(records) == self._page else until
         self._position = max(self._position, reached + 1)
+        return Told(messages, self._position)
+
+    def _stopped(self, messages: list[Message], error: Exception) -> Told:
+        """Tell what comes before an event that cannot be read, which stops who watches its entity."""
+        if not messages:
+            raise error
+        self._open.clear()
+        self._views.clear()  # some are folded further than the position says
+        self._position = messages[-1].revision + 1
         return Told(messages, self._position)
 
     def _may_match(self, stream: str) -> bool:
@@ -118,7 +130,7 @@ def beginning(reader: JournalReader, start: int) -> int:
     high, span = start - 1, LOOKED_BACK
     while high >= 1:
         low = max(1, high - span + 1)
-        for recorded in reversed(reader.page(low, span, high)):
+        for recorded in reversed(reader.page(low, span, high, is_lenient=True)):
             if recorded.is_last:
                 return recorded.revision + 1
         high, span = low - 1, PAGE

@@ -252,6 +252,25 @@ def test_a_disk_that_refuses_a_blob_stores_nothing(recorder: MemoryRecorder) -> 
     assert (committer.epoch, streams(journal)) == (2, [])
 
 
+def test_a_disk_that_cannot_be_read_stores_nothing(recorder: MemoryRecorder) -> None:
+    """What is looked up before anything is inserted leaves no doubt."""
+    journal = Journal.in_memory(CODEC, recorder=recorder)
+    stored(Committer(journal), append("pod/1", [1]))
+    committer = Committer(journal)
+    rows = committer._stored
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fail(_: str) -> int:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        patch.setattr(rows, "version", fail)
+        committer.submit(append("pod/1", [2]))
+        (outcome,) = committer.commit()
+    assert (outcome.failure, committer.epoch) == (Failure.NOT_STORED, 2)
+    assert "disk I/O error" in outcome.detail
+    stored(committer, append("pod/1", [2], epoch=2))
+
+
 # ---------------------------------------------------------------- the same on SQLite
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from actors.kernel.decider import Entity
-from events.codec import Undecodable, UnknownTopic
-from events.journal import BlobMissing
+from events.codec import UnreadableEvent
 from events.journal.row import Decoder
 from events.journal.store import Row
 from events.receipt import CommandReceived
@@ -106,7 +105,7 @@ class Replayer:
         revision, stream, version, topic, _ = row
         try:
             (recorded,) = self._decoder.records((row,))
-        except (UnknownTopic, Undecodable, BlobMissing, OSError) as error:
+        except (UnreadableEvent, OSError) as error:
             findings.append(Finding("decode", stream, str(error), revision, version, topic))
             self._unread.setdefault(stream, 0)
             return None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.kernel.decider import Code
+from actors.kernel.decider import Code, Rejection
 from actors.kernel.directory import PAGE, SHORT
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Keyed, Request
@@ -94,17 +94,22 @@ def test_a_stream_may_be_opened_after_its_past() -> None:
     assert world.actor(A).version == SHORT + 6
 
 
-def test_a_page_that_cannot_be_read_is_reported() -> None:
+def test_a_page_that_cannot_be_read_refuses_what_waits_for_it() -> None:
     world = long_stream(SHORT + 5)
 
     def fail(*_: object, **__: object) -> list[object]:
         raise OSError("no disk")
 
-    (look,) = world.tell(A, Look())
-    world.reader.stream = fail  # type: ignore[method-assign, assignment]
+    looks = world.tell(A, Look(), Look())
+    read, world.reader.stream = world.reader.stream, fail  # type: ignore[method-assign, assignment]
     world.settle()
-    assert not look.is_done
-    assert len(world.fenced) == 1
+    for look in looks:
+        answer = look.get()
+        assert isinstance(answer, Rejection)
+        assert answer.reason == f"{A} is out of service: it cannot be read: no disk"
+    assert not world.fenced
+    world.reader.stream = read  # type: ignore[method-assign]
+    assert isinstance(world.ask(A, Look()), Accepted)
 
 
 # ---------------------------------------------------------------- passivation

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 from structlog.testing import capture_logs
 
 from actors.kernel.commits import UNKNOWN
-from actors.kernel.decider import Code
+from actors.kernel.decider import Code, Rejection
 from actors.kernel.entity import NOTHING_STORED
 from actors.kernel.request import Accepted
 from events.journal import Fault, MemoryRecorder
@@ -180,15 +181,100 @@ def test_an_opened_child_that_was_lost_may_be_opened_again(world: World) -> None
     assert world.events(C) == [Opened(2)]
 
 
-def test_a_stream_that_cannot_be_read_is_reported_and_not_answered(world: World) -> None:
+def damage(world: World, stream: str, topic: str) -> StoredEvent:
+    """Let an entity leave memory, and its first event be of another topic; returns what it was."""
+    world.kernel.directory.drop(world.actor(stream))
+    events = world.recorder._stored_events
+    place = next(place for place, event in enumerate(events) if event.originator_id == stream)
+    good = events[place]
+    events[place] = StoredEvent(good.originator_id, good.originator_version, topic, good.state)
+    return good
+
+
+def repair(world: World, good: StoredEvent) -> None:
+    events = world.recorder._stored_events
+    names = [(event.originator_id, event.originator_version) for event in events]
+    events[names.index((good.originator_id, good.originator_version))] = good
+
+
+def test_a_stream_that_cannot_be_read_takes_its_entity_out_of_service_alone(world: World) -> None:
     world.ask(A, Move(1))
-    stored = world.recorder._stored_events
-    world.kernel.directory.drop(world.actor(A))
-    stored[0] = type(stored[0])(
-        stored[0].originator_id, stored[0].originator_version, "account.lost:1", stored[0].state
-    )
-    (reply,) = world.tell(A, Look())
+    damage(world, A, "account.lost:1")
+    with capture_logs() as logs:
+        replies = [world.ask(A, command) for command in (Look(), Move(1), Move(1))]
+    for reply in replies:
+        assert isinstance(reply, Rejection)
+        assert reply.code is Code.UNAVAILABLE
+        assert reply.reason.startswith(
+            f"{A} is out of service: it cannot be read: revision 1 (version 1 of {A})"
+        )
+        assert "account.lost:1" in reply.reason
+    assert [log["event"] for log in logs] == ["stream_unreadable"]
+    assert not world.fenced
+    assert world.ask(B, Move(1)) == Accepted(Balance(11), 4)
+
+
+def test_an_entity_whose_stream_can_be_read_again_is_back(world: World) -> None:
+    good = damage(world, A, "account.lost:1")
+    assert results(world.tell(A, Look())) == [Code.UNAVAILABLE]
+    repair(world, good)
+    with capture_logs() as logs:
+        assert world.ask(A, Look()) == Accepted(Balance(10), 0)
+    assert [log["event"] for log in logs] == ["stream_readable_again"]
+    assert world.ask(A, Move(1)) == Accepted(Balance(11), 3)
+
+
+def test_what_was_sent_to_an_entity_out_of_service_arrives_when_it_is_back(world: World) -> None:
+    good = damage(world, B, "account.lost:1")
+    (paid,) = world.tell(A, Pay((B,), 4))
     world.settle()
-    assert not reply.is_done
-    assert len(world.fenced) == 1
-    assert "account.lost:1" in world.fenced[0]
+    assert isinstance(paid.get(), Accepted)
+    assert world.actor(A).unanswered
+    repair(world, good)
+    world.run()
+    assert world.state(B) == Account(14)
+    assert not world.actor(A).unanswered
+
+
+def test_a_sender_out_of_service_does_not_forget_what_is_unanswered(world: World) -> None:
+    """Its actor is lost while a command of its own is on its way, and comes back."""
+    good = damage(world, B, "account.lost:1")
+    world.tell(A, Pay((B,), 4))
+    world.settle()
+    actor = world.actor(A)
+    stored = world.recorder._stored_events
+    own = next(event for event in stored if event.originator_id == A)
+    stored[stored.index(own)] = StoredEvent(A, 1, "account.lost:1", own.state)
+    world.fail_with(Fault.BEFORE_INSERT)
+    world.ask(A, Move(1))
+    assert isinstance(world.ask(A, Look()), Rejection)
+    repair(world, own)
+    assert world.ask(A, Look()) == Accepted(Balance(6), 0)
+    assert world.actor(A) is actor
+    assert actor.unanswered
+    repair(world, good)
+    world.run()
+    assert world.state(B) == Account(14)
+    assert not actor.unanswered
+
+
+def test_an_opening_of_a_stream_that_cannot_be_read_is_refused(world: World) -> None:
+    damage(world, B, "account.lost:1")
+    answer = world.ask(A, Fork((B,), 1, after=1))
+    assert isinstance(answer, Rejection)
+    assert answer.code is Code.UNAVAILABLE
+    assert world.ask(A, Look()) == Accepted(Balance(10), 0)
+
+
+@pytest.mark.parametrize("all_or_none", [True, False])
+def test_a_joint_decision_goes_on_without_who_is_out_of_service(world: World, *, all_or_none: bool) -> None:
+    damage(world, A, "account.lost:1")
+    answered = world.kernel.ask_together([(A, Move(1)), (B, Move(1))], all_or_none=all_or_none)
+    world.settle()
+    first, second = answered.get()
+    assert isinstance(first, Rejection)
+    if all_or_none:
+        assert second == first
+    else:
+        assert isinstance(second, Accepted)
+        assert second.result == Balance(11)

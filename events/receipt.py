@@ -1,7 +1,8 @@
 """What the kernel itself records: answers to keyed commands, and repeats to refuse.
 
 1. A receipt is written in the append of what the command did, also when it did nothing.
-2. Its stream is `receipt/<hash of principal and key>`; it has one event.
+2. Its stream is `receipt/<hash of principal and key>`. It has one event, and another one only when
+   nothing is kept any more of what the one before answered, and the key was used again.
 """
 
 from collections.abc import Mapping

@@ -113,12 +113,12 @@ class KernelTaskGateway:
         keyed = _keyed(call)
         if keyed is None:
             return await self._submit(await self._prepared(prepare), call, None)
-        replay = await self._kernel.claim(keyed)
-        if isinstance(replay, Rejection):
-            raise Refused(replay)
-        if replay is not None:
-            return _accepted(replay.result)
-        is_held = True
+        claimed = await self._kernel.claim(keyed, self._is_kept)
+        if isinstance(claimed, Rejection):
+            raise Refused(claimed)
+        if not isinstance(claimed, Keyed):
+            return _accepted(claimed.result)
+        keyed, is_held = claimed, True
         try:
             submission = await self._prepared(prepare)
             with self._room(submission):
@@ -127,6 +127,12 @@ class KernelTaskGateway:
         finally:
             if is_held:
                 self._kernel.give_back(keyed)
+
+    def _is_kept(self, result: object) -> bool:
+        """Return whether any task that a receipt names is still known."""
+        if not isinstance(result, TasksAccepted):
+            return True
+        return any(self.task(id) is not None for ids in result.ids for id in ids)  # noqa: A001
 
     async def _prepared(self, prepare: Prepare) -> Submission:
         if not self._is_open():
@@ -168,10 +174,10 @@ class KernelTaskGateway:
             raise Refused(ENDING)
         keyed = _keyed(call)
         if keyed is not None:
-            replay = await self._kernel.claim(keyed)
-            if isinstance(replay, Rejection):
-                raise Refused(replay)
-            if replay is not None:
+            claimed = await self._kernel.claim(keyed)
+            if isinstance(claimed, Rejection):
+                raise Refused(claimed)
+            if not isinstance(claimed, Keyed):
                 return
         try:
             waiting = [f"task/{id}" for id in dict.fromkeys(ids) if self._waits(id, call)]  # noqa: A001

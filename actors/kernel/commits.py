@@ -196,7 +196,7 @@ class Commits:
     def _receipt(self, keyed: Keyed, result: object) -> Entry:
         topic, body = self._encode(result) if result is not None else ("", b"")
         receipt = ReceiptRecorded(fingerprint=keyed.fingerprint, topic=topic, result=body)
-        return Entry(keyed.stream, 1, receipt)
+        return Entry(keyed.stream, keyed.version, receipt)
 
     def _leave(self, opened: Sequence[EntityActor]) -> None:
         """Let go of actors that were made for an append that is none."""

@@ -5,6 +5,8 @@
    from its receipt, or try themselves if it was refused: a refusal binds nothing.
 3. A key that is not under way is looked up in the journal itself, never only in a projection.
 4. The same key with another fingerprint is refused, and nothing is done.
+5. A key is free again when nothing is kept any more of what its receipt answered; who claims it can
+   say so. The next receipt follows the earlier one in the same stream.
 """
 
 import hashlib
@@ -42,25 +44,32 @@ class Keys:
         self._decode = decode
         self._under_way: dict[str, LoopFuture[None]] = {}
 
-    async def claim(self, keyed: Keyed) -> Answer | None:
-        """Answer from the receipt, or None when the caller now holds the key and must give it back."""
+    async def claim(self, keyed: Keyed, is_kept: Callable[[object], bool] = lambda _: True) -> Answer | Keyed:
+        """Answer from the receipt, or with the key that the caller now holds and must give back.
+
+        Args:
+            keyed: The key.
+            is_kept: Tells of an answer whether anything of what it is about is still kept.
+        """
         while (other := self._under_way.get(keyed.stream)) is not None:
             await other
         record = self._read(keyed.stream)
-        if record is None:
-            self._under_way[keyed.stream] = LoopFuture()
-            return None
-        return self._replay(record, keyed.fingerprint)
+        if record is not None:
+            receipt = _receipt(record)
+            result = self._decode(receipt.topic, receipt.result) if receipt.topic else None
+            if is_kept(result):
+                is_same = receipt.fingerprint == keyed.fingerprint
+                return Accepted(result, record.revision) if is_same else OTHER_REQUEST
+            keyed = keyed._replace(version=record.version + 1)
+        self._under_way[keyed.stream] = LoopFuture()
+        return keyed
 
     def give_back(self, keyed: Keyed) -> None:
         """Let those who wait for the key go on."""
         self._under_way.pop(keyed.stream).set(None)
 
-    def _replay(self, record: Recorded, fingerprint: str) -> Answer:
-        receipt = record.event
-        if not isinstance(receipt, ReceiptRecorded):
-            raise TypeError(f"{record.stream} holds a {type(receipt).__name__}")
-        if receipt.fingerprint != fingerprint:
-            return OTHER_REQUEST
-        result = self._decode(receipt.topic, receipt.result) if receipt.topic else None
-        return Accepted(result, record.revision)
+
+def _receipt(record: Recorded) -> ReceiptRecorded:
+    if not isinstance(record.event, ReceiptRecorded):
+        raise TypeError(f"{record.stream} holds a {type(record.event).__name__}")
+    return record.event

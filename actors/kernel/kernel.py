@@ -99,7 +99,7 @@ class Kernel:
             deliver=self.directory.deliver, later=world.later, at_rest=self.directory.came_to_rest
         )
         self.timers = Timers(clock=world.clock, deliver=self.directory.deliver)
-        self._keys = Keys(read=self._first, decode=codec.decode)
+        self._keys = Keys(read=self._newest, decode=codec.decode)
 
     # ------------------------------------------------------------ set up
 
@@ -141,12 +141,13 @@ class Kernel:
         self.directory.deliver(stream, Request(command=command, cause=cause), reply)
         return reply
 
-    async def claim(self, keyed: Keyed) -> Answer | None:
-        """Answer from the receipt of a key, or None: then the caller has the key, and gives it back.
+    async def claim(self, keyed: Keyed, is_kept: Callable[[object], bool] = lambda _: True) -> Answer | Keyed:
+        """Answer from the receipt of a key, or with the key: then the caller has it, and gives it back.
 
-        For who has to look at the rest of a request only when it is not a repeat.
+        For who has to look at the rest of a request only when it is not a repeat. `is_kept` tells of
+        an answer whether anything of what it is about is still kept; else the key is free.
         """
-        return await self._keys.claim(keyed)
+        return await self._keys.claim(keyed, is_kept)
 
     def give_back(self, keyed: Keyed) -> None:
         """Let others have a key that was claimed."""
@@ -159,8 +160,10 @@ class Kernel:
         decided is carried through. A key that was claimed before is given back.
         """
         keyed = request.keyed
-        if keyed is not None and not is_claimed and (replay := await self._keys.claim(keyed)) is not None:
-            return replay
+        if keyed is not None and not is_claimed:
+            claimed = await self._keys.claim(keyed)
+            if not isinstance(claimed, Keyed):
+                return claimed
         reply: LoopFuture[Answer] = LoopFuture()
         if keyed is not None:
             reply.then(lambda _: self._keys.give_back(keyed))
@@ -254,8 +257,10 @@ class Kernel:
         structlog.get_logger().error("actor_crashed", actor=str(actor), exc_info=error)
         self.commits.fence(f"{actor} raised {type(error).__name__}: {error}")
 
-    def _first(self, stream: str) -> Recorded | None:
-        records = self._reader.stream(stream, limit=1) if self._known.may_have(stream) else ()
+    def _newest(self, stream: str) -> Recorded | None:
+        records = (
+            self._reader.stream(stream, limit=1, descending=True) if self._known.may_have(stream) else ()
+        )
         return records[0] if records else None
 
     # ------------------------------------------------------------ the writer's answers

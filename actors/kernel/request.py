@@ -19,6 +19,8 @@ class Keyed(NamedTuple):
 
     stream: str
     fingerprint: str
+    version: int = 1
+    """Its place in the stream: above 1 when what an earlier one answered is no longer kept."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

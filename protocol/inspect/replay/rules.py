@@ -19,11 +19,12 @@ from actors.pod.state import PodState
 from actors.task import state as task
 from actors.worker import state as worker
 from events.pod import PodCreated, PodPhase
-from events.receipt import CommandReceived
+from events.receipt import CommandReceived, ReceiptRecorded
 from events.record import Recorded, entity_of
 from projections.view import View, fold
 from protocol.inspect.replay.facts import facts_of
 
+TASKS_ACCEPTED = "result.tasks_accepted:1"
 Table = Mapping[Any, Mapping[Any, tuple[Any, ...]]]
 """As the tables of deciders: phase before, class of event, phases after."""
 
@@ -95,14 +96,20 @@ class Appends:
 
 
 class Receipts:
-    """A receipt is one event."""
+    """A receipt is one event, unless it answered for tasks: those are not kept for ever."""
 
     name = "receipt"
 
+    def __init__(self) -> None:
+        self._of_tasks: dict[str, bool] = {}
+
     def look(self, seen: Seen) -> Iterator[str]:
         """Refuse a second event."""
-        if entity_of(seen.recorded.stream) == "receipt" and seen.recorded.version != 1:
-            yield "a receipt has a second event"
+        stream, event = seen.recorded.stream, seen.recorded.event
+        if entity_of(stream) == "receipt":
+            if not self._of_tasks.get(stream, True):
+                yield "a receipt has a second event"
+            self._of_tasks[stream] = isinstance(event, ReceiptRecorded) and event.topic == TASKS_ACCEPTED
 
     def end(self) -> Iterator[tuple[str, str]]:
         """Say nothing."""

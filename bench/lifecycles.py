@@ -1,7 +1,8 @@
 """Whole lives of jobs on a simulated host, against their rows put into a table by sqlite3 alone.
 
-1. A life is CreateJob of one pod, running, StopJob, killed, DeleteJob, deleted; 100 at a time. A client
-   learns of each step by a watch of all jobs, and asks for the next one at once.
+1. A life is CreateJob of one pod, running, StopJob, killed, DeleteJob, deleted; 100 at a time. The client
+   asks for each step as soon as the one before is in the journal, which it reads beside the server every
+   few milliseconds: so being told costs the server nothing (the rows `watch` and `getjob` are about that).
 2. Counted are all events that stand in the journal afterwards, by the second.
 3. The peer stores those very rows, 100 in a transaction, each synced to disk (WAL, synchronous=FULL).
 4. Our server and the peer are on one core, the client on the others.
@@ -9,98 +10,101 @@
 
 import asyncio
 import itertools
+import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from pathlib import Path
-
-import grpc
+from typing import NamedTuple
 
 from bench import jobs, raw, servers
 from bench.ratio import Measure, Result, side_by_side
 from bench.scale import FULL, Scale
 from events.journal.store import NewRow
-from protocol.pb.peloton.api.v1alpha.job.stateless.stateless_pb2 import JobState
-from protocol.pb.peloton.api.v1alpha.watch import watch_pb2
-from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2
+from events.record import id_of
 
 MEASURE = Measure(name="events/s of whole lives of 1-pod jobs, to raw sqlite3", at_least=0.08, goal=0.15)
-WATCH = "/peloton.api.v1alpha.watch.svc.WatchService/Watch"
 AT_A_TIME = 100
 PEER_TIMES = 5
 """How often the peer stores the rows of a round, each time under other ids: once is over too soon."""
-STEP_S = 60
-"""How long one step of a life may take."""
+LIFE_S = 60
+"""How long one life may take."""
+LOOK_S = 0.002
 
 
-class Watched:
-    """What a watch of all jobs tells, to whoever waits for it."""
+class Lived:
+    """What the journal tells of jobs, to whoever waits for it."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[tuple[str, int], asyncio.Future[None]] = {}
+    def __init__(self, journal: sqlite3.Connection) -> None:
+        self._journal = journal
+        self._waiting: dict[tuple[str, str], tuple[bytes, asyncio.Future[None]]] = {}
 
-    def will_be(self, job: str, state: "JobState.ValueType") -> "asyncio.Future[None]":
-        """Return what is done once the job is told to be in a state; ask before it can be."""
-        future = self._waiting[job, state] = asyncio.get_running_loop().create_future()
+    def will_be(self, job: str, step: "Step") -> "asyncio.Future[None]":
+        """Return what is done once the step is in the journal; ask before it can be."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[job, step.topic] = step.mark, future
         return future
 
-    async def listen(self, messages: AsyncIterator[watch_svc_pb2.WatchResponse]) -> None:
-        """Take in what is told, until the call ends."""
-        async for message in messages:
-            for job in message.stateless_jobs:
-                future = self._waiting.pop((job.job_id.value, job.status.state), None)
-                if future is not None:
-                    future.set_result(None)
+    async def follow(self) -> None:
+        """Read what is appended from now on, until cancelled."""
+        seen = raw.head(self._journal)
+        while True:
+            for revision, stream, _, topic, state in raw.rows_after(self._journal, seen):
+                seen = revision
+                waiting = self._waiting.get((id_of(stream), topic))
+                if waiting is not None and waiting[0] in state:
+                    del self._waiting[id_of(stream), topic]
+                    waiting[1].set_result(None)
+            await asyncio.sleep(LOOK_S)
 
 
-@asynccontextmanager
-async def _watching(channel: grpc.aio.Channel) -> AsyncIterator[Watched]:
-    everything = watch_svc_pb2.WatchRequest(stateless_job_filter=watch_pb2.StatelessJobFilter())
-    call = channel.unary_stream(
-        WATCH,
-        request_serializer=watch_svc_pb2.WatchRequest.SerializeToString,
-        response_deserializer=watch_svc_pb2.WatchResponse.FromString,
-    )(everything)
-    messages = aiter(call)
-    await anext(messages)  # the watch has begun
-    watched = Watched()
-    listening = asyncio.create_task(watched.listen(messages))
-    try:
-        yield watched
-    finally:
-        call.cancel()
-        await asyncio.wait([listening])
+class Step(NamedTuple):
+    """How a step of a job's life looks in the journal."""
+
+    topic: str
+    mark: bytes = b""
+    """What is in the row's state."""
 
 
-async def _live(client: jobs.Jobs, watched: Watched) -> None:
+RUNNING = Step("job.phase_changed:1", b"running")
+KILLED = Step("job.phase_changed:1", b"killed")
+DELETED = Step("job.deleted:1")
+
+
+async def _live(client: jobs.Jobs, lived: Lived) -> None:
     request = jobs.create(jobs.new_id())
     job = request.job_id.value
-    async with asyncio.timeout(STEP_S):
-        running = watched.will_be(job, JobState.JOB_STATE_RUNNING)
+    async with asyncio.timeout(LIFE_S):
+        running = lived.will_be(job, RUNNING)
         version = await client.create(request)
         await running
-        killed = watched.will_be(job, JobState.JOB_STATE_KILLED)
+        killed = lived.will_be(job, KILLED)
         version = await client.stop(job, version)
         await killed
-        deleted = watched.will_be(job, JobState.JOB_STATE_DELETED)
+        deleted = lived.will_be(job, DELETED)
         await client.delete(job, version)
         await deleted
 
 
-async def live(address: str, lives: int) -> float:
+async def live(server: servers.Server, lives: int) -> float:
     """Have so many jobs live; return the seconds that it took."""
-    async with jobs.connect(address) as channel, _watching(channel) as watched:
-        client = jobs.Jobs(channel)
-        waiting: Iterable[int] = iter(range(lives))
+    with raw.journal(server.journal) as journal:
+        lived = Lived(journal)
+        async with jobs.connect(server.address) as channel:
+            client = jobs.Jobs(channel)
+            await channel.channel_ready()
+            waiting = iter(range(lives))
 
-        async def one_after_another() -> None:
-            for _ in waiting:
-                await _live(client, watched)
+            async def one_after_another() -> None:
+                for _ in waiting:
+                    await _live(client, lived)
 
-        begin = time.perf_counter()
-        await asyncio.gather(*(one_after_another() for _ in range(AT_A_TIME)))
-        return time.perf_counter() - begin
+            following = asyncio.create_task(lived.follow())
+            begin = time.perf_counter()
+            await asyncio.gather(*(one_after_another() for _ in range(AT_A_TIME)))
+            seconds = time.perf_counter() - begin
+            following.cancel()
+            await asyncio.wait([following])
+            return seconds
 
 
 def _renamed(stream: str, prefix: str) -> str:
@@ -122,7 +126,7 @@ def measure(scale: Scale = FULL) -> Result:
 
         def ours() -> float:
             before = raw.head(journal)
-            seconds = asyncio.run(live(server.address, scale.lives))
+            seconds = asyncio.run(live(server, scale.lives))
             rows = [row[1:] for row in raw.rows_after(journal, before)]
             stored.append(rows)
             return len(rows) / seconds

@@ -38,7 +38,7 @@ def create(job: str = "", *, pods: int = 1) -> svc.CreateJobRequest:
         instance_count=pods,
         default_spec=pod_pb2.PodSpec(containers=[container]),
     )
-    return svc.CreateJobRequest(job_id=JobID(value=job or str(uuid.uuid4())), spec=spec)
+    return svc.CreateJobRequest(job_id=JobID(value=job), spec=spec)
 
 
 def id_in(request: bytes) -> str:

@@ -57,6 +57,8 @@ def started(state: JobState, event: WorkflowStarted) -> JobState:
 
 def _configured(state: JobState, config: int, previous: int, spec: JobSpec) -> JobState:
     """Return the state with another configuration; forgotten are those that nothing refers to."""
+    if config == state.config and spec is state.spec and len(state.specs) == 1:
+        return state
     kept = {previous, *(pod.config for pod in state.pods.values())}
     specs = Map({number: each for number, each in state.specs.items() if number in kept})
     return replace(state, spec=spec, config=config, specs=specs.set(config, spec))
@@ -156,8 +158,8 @@ def advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
         workflow=moved,
         pods=state.pods.update(known),
         counts=state.counts.set(phase, state.count(phase) + len(fresh)) if fresh else state.counts,
-        leaving=state.leaving.update(dict.fromkeys(leaving)),
-        gone=_without(state.gone, fresh),
+        leaving=state.leaving.update(dict.fromkeys(leaving)) if leaving else state.leaving,
+        gone=_without(state.gone, fresh) if state.gone else state.gone,
     )
 
 

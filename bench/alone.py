@@ -20,6 +20,7 @@ from bench.lives import Life
 from bench.ratio import Measure, Result, side_by_side
 from bench.scale import FULL, Scale
 from bench.submission import METHOD, made_ready
+from events.record import id_of
 
 MEASURE = Measure(
     name="durable CreateJob, 1 in flight, to an echo and a synced commit", at_least=0.5, goal=0.8
@@ -28,12 +29,11 @@ MEASURE = Measure(
 
 async def _one(server: servers.Server) -> Life:
     """Have the server take one request; return what it appended."""
-    calls = made_ready(1)
     with raw.journal(server.journal) as journal:
         before = raw.head(journal)
-        await jobs.rate(server.address, METHOD, calls, in_flight=1)
+        await jobs.rate(server.address, METHOD, made_ready(1), in_flight=1)
         rows = tuple(row[1:] for row in raw.rows_after(journal, before))
-    return Life(jobs.id_in(calls[0][0]), rows)
+    return Life(id_of(rows[0][0]), rows)
 
 
 async def _rate_in_turn(address: str, calls: list[jobs.Call], table: sqlite3.Connection, one: Life) -> float:

@@ -22,7 +22,7 @@ IN_FLIGHT = 200
 
 async def _prepared(address: str) -> tuple[bytes, bytes]:
     """Have a job run; return the request for it and the answer."""
-    wanted = jobs.create()
+    wanted = jobs.create(jobs.new_id())
     job = wanted.job_id.value
     async with jobs.connect(address) as channel:
         client = jobs.Jobs(channel)

@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 
 def create(job: str = "", *, pods: int = 1) -> svc.CreateJobRequest:
-    """Ask for a job of equal pods, under an id as clients give it."""
+    """Ask for a job of equal pods, under an id of the client's, or one that the server chooses."""
     command = mesos_pb2.CommandInfo(value="exec sleep 1000")
     container = pod_pb2.ContainerSpec(
         name="main", resource=pod_pb2.ResourceSpec(cpu_limit=1, mem_limit_mb=64), command=command
@@ -41,15 +41,15 @@ def create(job: str = "", *, pods: int = 1) -> svc.CreateJobRequest:
     return svc.CreateJobRequest(job_id=JobID(value=job), spec=spec)
 
 
-def id_in(request: bytes) -> str:
-    """Return the id that a request asks for."""
-    return svc.CreateJobRequest.FromString(request).job_id.value
+def new_id() -> str:
+    """Return an id as clients make them."""
+    return str(uuid.uuid4())
 
 
 def created_reply() -> bytes:
     """Return the answer to it, of the size that it always has."""
     return svc.CreateJobResponse(
-        job_id=JobID(value=str(uuid.uuid4())), version=EntityVersion(value="1-1-1")
+        job_id=JobID(value=new_id()), version=EntityVersion(value="1-1-1")
     ).SerializeToString()
 
 

@@ -28,6 +28,8 @@ from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2
 MEASURE = Measure(name="events/s of whole lives of 1-pod jobs, to raw sqlite3", at_least=0.08, goal=0.15)
 WATCH = "/peloton.api.v1alpha.watch.svc.WatchService/Watch"
 AT_A_TIME = 100
+PEER_TIMES = 5
+"""How often the peer stores the rows of a round, each time under other ids: once is over too soon."""
 STEP_S = 60
 """How long one step of a life may take."""
 
@@ -72,7 +74,7 @@ async def _watching(channel: grpc.aio.Channel) -> AsyncIterator[Watched]:
 
 
 async def _live(client: jobs.Jobs, watched: Watched) -> None:
-    request = jobs.create()
+    request = jobs.create(jobs.new_id())
     job = request.job_id.value
     async with asyncio.timeout(STEP_S):
         running = watched.will_be(job, JobState.JOB_STATE_RUNNING)
@@ -127,8 +129,8 @@ def measure(scale: Scale = FULL) -> Result:
 
         def theirs() -> float:
             # In every other round the peer comes first: then it is given the rows of the round before.
-            prefix = f"{next(turns):08}"
-            rows = [(_renamed(row[0], prefix), *row[1:]) for row in stored[-1]]
+            prefixes = [f"{next(turns):08}" for _ in range(PEER_TIMES)]
+            rows = [(_renamed(row[0], prefix), *row[1:]) for prefix in prefixes for row in stored[-1]]
             with servers.on_cores({servers.CORE}):
                 begin = time.perf_counter()
                 raw.insert_in_batches(table, rows)

@@ -89,7 +89,7 @@ def have(pods: int, state: "JobState.ValueType") -> Callable[[JobStatus], bool]:
 async def _live(pods: int, *, is_stopped: bool) -> Life:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
-        request = jobs.create(pods=pods)
+        request = jobs.create(jobs.new_id(), pods=pods)
         job = request.job_id.value
         with servers.serving(servers.ROOMY, data) as server:
             async with jobs.connect(server.address) as channel:

@@ -30,7 +30,7 @@ RUN_S = 600
 
 async def _run(address: str, pods: int) -> str:
     """Make a job; return its id when all of it runs."""
-    request = jobs.create(pods=pods)
+    request = jobs.create(jobs.new_id(), pods=pods)
     async with jobs.connect(address) as channel:
         client = jobs.Jobs(channel)
         await client.create(request)

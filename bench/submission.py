@@ -22,7 +22,7 @@ IN_FLIGHT = 200
 
 
 def request() -> bytes:
-    """One job of one pod, with an id of its own as clients give it."""
+    """One job of one pod; the server chooses its id."""
     return jobs.create().SerializeToString()
 
 

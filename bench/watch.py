@@ -50,7 +50,7 @@ class Told:
 
 async def submit(address: str, seconds: float) -> dict[str, tuple[float, float]]:
     """Make jobs; return when each was asked for and answered."""
-    requests = [jobs.create(pods=PODS) for _ in range(round(seconds * A_SECOND))]
+    requests = [jobs.create(jobs.new_id(), pods=PODS) for _ in range(round(seconds * A_SECOND))]
     times: dict[str, tuple[float, float]] = {}
     async with jobs.connect(address) as channel:
         call = jobs.unary(channel, jobs.SERVICE + "CreateJob")

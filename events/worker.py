@@ -42,8 +42,14 @@ class WorkerRegistered:
     """The worker exists, perhaps again."""
 
     spec: WorkerSpec
-    pod: str = ""
-    """Stream of its pod, empty for none."""
+
+
+@frozen
+class WorkerCalled:
+    """There is work for it: it has a pod from now on."""
+
+    pod: str
+    """Stream of the pod."""
 
 
 @frozen
@@ -90,12 +96,20 @@ class WorkerDied:
 
 
 WorkerEvent = (
-    WorkerRegistered | WorkerReady | WorkerTook | WorkerFreed | WorkerLost | WorkerDraining | WorkerDied
+    WorkerRegistered
+    | WorkerCalled
+    | WorkerReady
+    | WorkerTook
+    | WorkerFreed
+    | WorkerLost
+    | WorkerDraining
+    | WorkerDied
 )
 
 TOPICS: Mapping[str, type[WorkerEvent]] = MappingProxyType(
     {
         "worker.registered:1": WorkerRegistered,
+        "worker.called:1": WorkerCalled,
         "worker.ready:1": WorkerReady,
         "worker.took:1": WorkerTook,
         "worker.freed:1": WorkerFreed,

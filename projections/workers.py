@@ -10,6 +10,7 @@ from events.frozen import frozen, replace
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
 from events.worker import (
+    WorkerCalled,
     WorkerDied,
     WorkerDraining,
     WorkerEvent,
@@ -49,13 +50,15 @@ def fold(view: WorkerView | None, recorded: Recorded) -> WorkerView | None:
         return view
     if isinstance(event, WorkerRegistered):
         seen = stamp(0 if view is None else view.change, recorded)
-        id = id_of(recorded.stream)  # noqa: A001 - the name of the thing
-        return WorkerView(id=id, spec=event.spec, phase=WorkerPhase.REGISTERED, pod=event.pod, **seen)
+        id, pod = id_of(recorded.stream), "" if view is None else view.pod  # noqa: A001 - the name of the thing
+        return WorkerView(id=id, spec=event.spec, phase=WorkerPhase.REGISTERED, pod=pod, **seen)
     if view is None:
         raise OutOfPlace(recorded)
     seen = stamp(view.change, recorded)
     drains = view.phase is WorkerPhase.DRAINING
     match event:
+        case WorkerCalled():
+            return replace(view, pod=event.pod, **seen)
         case WorkerReady():
             return replace(view, phase=WorkerPhase.IDLE, reason="", **seen)
         case WorkerTook():
@@ -69,6 +72,6 @@ def fold(view: WorkerView | None, recorded: Recorded) -> WorkerView | None:
         case WorkerDraining():
             return replace(view, phase=WorkerPhase.DRAINING, reason=event.reason, **seen)
         case WorkerDied():
-            return replace(view, phase=WorkerPhase.DEAD, reason=event.reason, **seen)
+            return replace(view, phase=WorkerPhase.DEAD, pod="", reason=event.reason, **seen)
         case _:
             assert_never(event)

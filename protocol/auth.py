@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ROLES = frozenset({"reader", "writer", "admin"})
-"""The roles that the server itself knows; a token may name others, which mean nothing yet."""
+"""The roles that a token has unless it names some; it may name others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ class BadTokens(Exception):  # noqa: N818 - said of the file
     """The file of tokens cannot be used; the text is one line."""
 
 
-LOCAL = Principal("local", ROLES)
+SETTINGS_ADMIN = "settings-admin"
+"""The role whose jobs may change managed settings of a quantum processor; tokens have to name it."""
+LOCAL = Principal("local", ROLES | {SETTINGS_ADMIN})
 """Everybody, where no tokens are asked for."""
 
 _caller: ContextVar[Principal] = ContextVar("caller", default=LOCAL)

@@ -7,16 +7,17 @@ import os
 import pwd
 import socket
 import time
+import uuid
 from collections.abc import Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from protocol import inspect, peloton
+from protocol import inspect, peloton, rigetti
 from protocol.addresses import SocketAddress
 from protocol.calls import Calls
 from protocol.sandbox import SandboxDirectory
-from protocol.server import Served
-from protocol.settings import Settings
+from protocol.server import Served, Unservable
+from protocol.settings import RigettiSettings, Settings
 
 
 def make_facades(
@@ -37,9 +38,50 @@ def make_facades(
             ),
             sandboxes=SandboxDirectory(plane.data.pods),
             http_address=lambda: (reachable(http_address.host), http_address.port),
-            now=lambda: time.time_ns() // 1000,
+            now=now,
         ),
+        **_controller(plane, settings),
     }
+
+
+def now() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1000
+
+
+def _controller(plane: Served, settings: Settings) -> Mapping[ServiceDescriptor, object]:
+    try:
+        keys = rigetti.make_keys(settings.rigetti.keys_file)
+    except ValueError as error:
+        raise Unservable(str(error)) from None
+    plane.reloads.append(keys.reload)
+    return rigetti.servicers(
+        plane.task_gateway,
+        Calls(rigetti.ORIGIN, new_id=plane.gateway.new_id),
+        rules=controller_rules(settings.rigetti),
+        keys=keys,
+        takes_plaintext=settings.takes_plaintext_jobs,
+        random_id=lambda: str(uuid.uuid4()),
+        now=now,
+    )
+
+
+def controller_rules(settings: RigettiSettings) -> rigetti.Rules:
+    """Say what the settings say."""
+    return rigetti.Rules(
+        processors={
+            name: rigetti.Processor(endpoints=each.endpoints, max_qubits=each.max_qubits)
+            for name, each in settings.processors.items()
+        },
+        limits=rigetti.Limits(
+            default_us=round(settings.default_timeout_s * rigetti.MICROSECONDS),
+            maximum_us=round(settings.maximum_timeout_s * rigetti.MICROSECONDS),
+        ),
+        retention_us=round(settings.retention_s * rigetti.MICROSECONDS),
+        queue_capacity=settings.queue_capacity,
+        managed_settings=frozenset(settings.managed_settings),
+        result_wait_s=settings.result_wait_s,
+    )
 
 
 def reachable(host: str) -> str:

@@ -8,11 +8,15 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from actors.effects.dispatch import Listener as TaskListener
+from actors.effects.dispatch import TaskEngine
+from actors.effects.dispatch.channels import ChannelEngine
+from actors.effects.dispatch.engine import Opener
 from actors.effects.engines.engine import Engine, Listener
 from actors.effects.engines.process.engine import ProcessEngine
 from actors.effects.engines.process.measure import capacity_of_this_machine, local_address
@@ -117,6 +121,9 @@ class Ground(Protocol):
     def engine(self, name: str, kind: EngineKind, path: Path, listener: Listener) -> Engine:
         """Make the engine of a host; `path` is the data directory."""
 
+    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
+        """Make what does tasks; openers come to be known later."""
+
     def capacity(self, path: Path) -> Resources:
         """Return what this machine offers; `path` is the data directory."""
 
@@ -177,6 +184,10 @@ class MachineGround:
         if kind is EngineKind.SIMULATED:
             return SimulatedEngine(name, listener, self.clock)
         return ProcessEngine(name, path, listener)
+
+    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
+        """Make what does tasks in processes."""
+        return ChannelEngine(listener, openers, later=self.later)
 
     def capacity(self, path: Path) -> Resources:
         """Return what this machine offers."""

@@ -11,7 +11,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -22,14 +22,11 @@ import structlog
 from actors.effects.engines.engine import Engine, Report
 from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
-from actors.host.commands import DeclareHost, WithdrawHost
-from actors.kernel.decider import Rejection
 from actors.kernel.entity import OutOfOrder
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
-from events.capacity import Resources
 from events.codec import Undecodable, UnknownTopic
-from events.host import EngineKind, HostPhase, HostSpec
+from events.host import EngineKind
 from events.journal import (
     Committer,
     DataDirectory,
@@ -41,6 +38,7 @@ from events.journal import (
     UnusableDirectory,
 )
 from events.record import Recorded
+from events.worker import WorkerSpec
 from projections.history import History
 from projections.hot import HotViews
 from projections.listing import ColdViews, TableReader
@@ -52,15 +50,18 @@ from projections.tail.hub import Tails
 from projections.watch.hub import Hub
 from projections.watch.selector import Kind
 from projections.watch.watcher import Bounds
+from protocol.declared import declare_hosts, declared_hosts
 from protocol.ground import Ground, MachineGround, RunningProjector
 from protocol.kernel_gateway import KernelGateway
 from protocol.past import Past
-from protocol.settings import HostSettings, Settings
+from protocol.processors import declared_workers
+from protocol.settings import Settings
+from protocol.task_gateway import KernelTaskGateway
 from protocol.vocabulary import ENTITIES, journal_codec
+from protocol.work import Work
 
 SCAN_PAGE = 2_000
 """Records that the views are shown at once while the journal is read at start."""
-THIS_MACHINE_PORTS = (31000, 31999)
 
 DAMAGE = (UnknownTopic, Undecodable, OutOfOrder, OutOfPlace, sqlite3.DatabaseError)
 """How a journal that could be opened turns out not to be whole, or not to be ours."""
@@ -114,6 +115,8 @@ class Plane:
         self._hot = HotViews(cold=self._cold, max_over=ground.sizes.views_over)
         self._point_reader = journal.reader()
         self._engines: dict[str, Engine] = {}
+        self.reloads: list[Callable[[], None]] = []
+        """What is read again at SIGHUP; each raises ValueError for what cannot be used."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_started = False
         self._is_draining = False
@@ -155,6 +158,11 @@ class Plane:
         return self._gateway
 
     @property
+    def task_gateway(self) -> KernelTaskGateway:
+        """The door for façades that queue work."""
+        return self._work.gateway
+
+    @property
     def revision(self) -> int:
         """Revision of the last commit that views have seen."""
         return self._hot.revision
@@ -175,6 +183,8 @@ class Plane:
             "sends_waiting": self._kernel.post.waiting,
             "timers": len(self._kernel.timers),
             "pods_without_host": self._placer.waiting,
+            "tasks_queued": self._work.dispatch.waiting,
+            "tasks_awaited": len(self._work.endings),
             "watchers": sum(self._hub.watchers(kind) for kind in Kind) + len(self._tails),
         }
 
@@ -184,7 +194,7 @@ class Plane:
         """Fill memory, start engines, declare hosts, take up what was left."""
         self._journal.sweep()
         try:
-            resume = self._kernel.recover(self._replayed(), self._placer.recall)
+            resume = self._kernel.recover(self._replayed(), self._recall)
         except DAMAGE as error:
             raise Unusable(f"the journal in {self.data.path} cannot be read: {error}") from error
         self._hub = Hub(
@@ -206,14 +216,17 @@ class Plane:
         )
         self._projecting.start()
         self._writer.start()
-        declared = self._declared()
+        declared = declared_hosts(self.settings, self._ground, self.data.path)
         known = {view.id: view.spec.engine for view in self._hot.hosts()}
         kinds = known | {name: spec.engine for name, spec in declared.items()}
         for name, kind in kinds.items():
             self._engines[name] = self._engine(name, kind)
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
         resume()
-        await self._declare(declared)
+        refused = await declare_hosts(self._kernel, self._hot.hosts(), declared)
+        refused = refused or await self._work.dispatch.start(self._workers())
+        if refused is not None:
+            raise Unusable(f"what the settings declare was refused: {refused.reason}")
         self._is_started = True
 
     def _build(self) -> None:
@@ -254,7 +267,20 @@ class Plane:
         )
         self._kernel.observe(self._show)
         self._placer = Placer(kernel=self._kernel, later=ground.later)
-        self._world = PodWorld(kernel=self._kernel, engines=self._engines, later=ground.later)
+        self._work = Work(
+            kernel=self._kernel,
+            hot=self._hot,
+            ground=ground,
+            read_page=read_page,
+            spawn=self._spawn,
+            is_open=lambda: self.is_serving,
+        )
+        self._world = PodWorld(
+            kernel=self._kernel,
+            engines=self._engines,
+            later=ground.later,
+            environment=self._work.dispatch.environment,
+        )
         self._gateway = KernelGateway(
             kernel=self._kernel,
             hot=self._hot,
@@ -269,6 +295,13 @@ class Plane:
             is_open=lambda: self.is_serving,
         )
 
+    def _workers(self) -> Mapping[str, WorkerSpec]:
+        return declared_workers(self.settings)
+
+    def _recall(self, record: Recorded) -> None:
+        self._placer.recall(record)
+        self._work.dispatch.recall(record)
+
     def _replayed(self) -> Iterator[Recorded]:
         """Yield the whole journal, having shown each part to the views first."""
         reader: Reader = self._journal.reader()
@@ -280,43 +313,11 @@ class Plane:
         finally:
             reader.close()
 
-    def _declared(self) -> Mapping[str, HostSpec]:
-        if self.settings.hosts:
-            return {each.name: self._spec_of(each) for each in self.settings.hosts}
-        capacity, address = self._ground.capacity(self.data.path), self._ground.address()
-        return {"local": HostSpec(capacity=capacity, ports=THIS_MACHINE_PORTS, address=address)}
-
-    def _spec_of(self, declared: HostSettings) -> HostSpec:
-        return HostSpec(
-            capacity=Resources(
-                cpu=declared.cpu, memory_mb=declared.memory_mb, disk_mb=declared.disk_mb, gpu=declared.gpu
-            ),
-            ports=(declared.ports.first, declared.ports.last),
-            labels=tuple(sorted(declared.labels.items())),
-            engine=EngineKind(declared.engine),
-            address=self._ground.address() if declared.engine == "process" else "",
-        )
-
     def _engine(self, name: str, kind: EngineKind) -> Engine:
         def listener(report: Report) -> None:
             self._world.report(report)
 
         return self._ground.engine(name, kind, self.data.path, listener)
-
-    async def _declare(self, declared: Mapping[str, HostSpec]) -> None:
-        replies = [
-            self._kernel.tell(f"host/{name}", DeclareHost(name=name, spec=spec))
-            for name, spec in declared.items()
-        ]
-        replies += [
-            self._kernel.tell(f"host/{view.id}", WithdrawHost())
-            for view in self._hot.hosts()
-            if view.id not in declared and view.phase is not HostPhase.DOWN
-        ]
-        for reply in replies:
-            answer = await reply
-            if isinstance(answer, Rejection):
-                raise Unusable(f"a host could not be declared: {answer.reason}")
 
     # ------------------------------------------------------------ run
 
@@ -327,6 +328,7 @@ class Plane:
         records = [record for outcome in outcomes for record in outcome.records or ()]
         advances = self._hot.apply(records)
         self._projecting.offer(advances)
+        self._work.endings.publish(advances)
         self._hub.publish(advances)
         self._tails.publish(records)
 
@@ -348,6 +350,7 @@ class Plane:
         """Take no new work; watches end; what was decided is carried through."""
         self._is_draining = True
         self._kernel.commits.end()
+        self._work.endings.shutdown()
         if self._is_started:
             self._hub.shutdown()
             self._tails.shutdown()
@@ -355,6 +358,8 @@ class Plane:
     async def close(self) -> None:
         """Let go of engines, threads, journal and directory; pods go on running."""
         self._is_draining = True
+        self._work.endings.shutdown()
+        await self._work.dispatch.close()
         await asyncio.gather(
             *(engine.close(end_pods=self.data.is_memory) for engine in self._engines.values())
         )

@@ -36,6 +36,7 @@ from protocol.metrics import Calls, KernelGauges
 from protocol.sandbox import SandboxDirectory
 from protocol.services import mount_services
 from protocol.settings import Settings
+from protocol.task_gateway import TaskGateway
 from protocol.tasks import first_of, unless
 from protocol.wire import BadCertificates, Wire
 
@@ -78,6 +79,14 @@ class Served(Protocol):
     @property
     def gateway(self) -> Gateway:
         """The door for façades."""
+
+    @property
+    def task_gateway(self) -> TaskGateway:
+        """The door for façades that queue work."""
+
+    @property
+    def reloads(self) -> "list[Callable[[], None]]":
+        """What is read again at SIGHUP; each raises ValueError for what cannot be used."""
 
     @property
     def data(self) -> Directory:
@@ -206,11 +215,13 @@ class Server:
         auth = self.settings.auth
         try:
             self.authenticator.reload()
+            for reload in self.plane.reloads:
+                reload()
             if auth.tls_cert is not None and auth.tls_key is not None:
                 self.wire.reload()
                 self.listener.reload(auth.tls_cert, auth.tls_key)
             log.info("reloaded")
-        except (BadTokens, BadCertificates, OSError) as error:
+        except (BadTokens, BadCertificates, OSError, ValueError) as error:
             log.error("reload_failed", reason=str(error))  # noqa: TRY400 - a sentence says it all
 
 

@@ -1,6 +1,5 @@
 """What may be asked of a worker."""
 
-
 from actors.job.commands import ReportPod
 from events.frozen import frozen
 from events.worker import WorkerSpec
@@ -12,6 +11,13 @@ class RegisterWorker:
 
     name: str
     spec: WorkerSpec
+
+
+@frozen
+class CallWorker:
+    """There is work for the worker: let its pod run, if it has one."""
+
+    name: str
 
 
 @frozen
@@ -52,4 +58,6 @@ class DrainWorker:
     reason: str = "no longer declared"
 
 
-WorkerCommand = RegisterWorker | ReadyWorker | TakeTask | FreeWorker | LoseWorker | DrainWorker | ReportPod
+WorkerCommand = (
+    RegisterWorker | CallWorker | ReadyWorker | TakeTask | FreeWorker | LoseWorker | DrainWorker | ReportPod
+)

@@ -2,10 +2,10 @@
 
 1. `decide` makes facts of a command, `evolve` makes a state of facts, `react` and `outstanding`
    name what must be done in the world. All are pure.
-2. A worker with a pod opens it when it is registered, stopped: whoever has work for it starts it. It
-   has it start anew when that must not go on, and has it gone when it is dead. What the pod reports
-   changes nothing: whoever talks to what runs in it knows sooner, and says so together with what
-   becomes of the task.
+2. A worker that runs in a pod opens it when there is first work for it: one that is given nothing to
+   do costs nothing. It has the pod start anew when that must not go on, and has it gone when it is
+   dead. What the pod reports changes nothing: whoever talks to what runs in it knows sooner, and says
+   so together with what becomes of the task.
 """
 
 from typing import assert_never
@@ -14,6 +14,7 @@ from actors.job.commands import ReportPod
 from actors.kernel.decider import Code, Context, Decision, Opening, Outcome, Rejection, Send
 from actors.pod.commands import DeletePod, ReconfigurePod, RestartPod
 from actors.worker.commands import (
+    CallWorker,
     DrainWorker,
     FreeWorker,
     LoseWorker,
@@ -24,9 +25,9 @@ from actors.worker.commands import (
 )
 from actors.worker.state import WorkerState, phase_after
 from events.frozen import replace
-from events.goal import Goal
 from events.pod import PodCreated
 from events.worker import (
+    WorkerCalled,
     WorkerDied,
     WorkerDraining,
     WorkerEvent,
@@ -45,10 +46,12 @@ _NO_WORKER = Rejection(Code.NOT_FOUND, "there is no such worker")
 def decide(state: WorkerState | None, command: WorkerCommand, context: Context) -> Outcome:
     """Say whether the command may happen, and what is then true."""
     if isinstance(command, RegisterWorker):
-        return _register(state, command, context)
+        return _register(state, command)
     if state is None:
         return _NO_WORKER
     match command:
+        case CallWorker():
+            return _call(state, command, context)
         case ReadyWorker():
             return Decision(events=(WorkerReady(),) if state.phase is P.REGISTERED else ())
         case TakeTask():
@@ -78,22 +81,23 @@ def decide(state: WorkerState | None, command: WorkerCommand, context: Context) 
             assert_never(command)
 
 
-def _register(state: WorkerState | None, command: RegisterWorker, context: Context) -> Outcome:
-    spec = command.spec
+def _register(state: WorkerState | None, command: RegisterWorker) -> Outcome:
+    registered = Decision(events=(WorkerRegistered(spec=command.spec),))
     if state is None or state.phase is P.DEAD:
-        if spec.pod is None:
-            return Decision(events=(WorkerRegistered(spec=spec),))
-        owner, pod = f"worker/{command.name}", f"pod/{context.new_id()}-0"
-        # Not started: a worker that is given nothing to do costs nothing.
-        created = PodCreated(
-            owner=owner, instance=0, config=1, spec=spec.pod, goal=Goal.KILLED, name=command.name
-        )
-        return Decision(events=(WorkerRegistered(spec=spec, pod=pod),), opens=(Opening(pod, (created,)),))
-    if spec == state.spec:
+        return registered
+    if command.spec == state.spec:
         return Decision()
-    if state.phase is not P.REGISTERED or (spec.pod is None) != (state.spec.pod is None):
-        return _wrong(state)
-    return Decision(events=(WorkerRegistered(spec=spec, pod=state.pod),))
+    is_without = command.spec.pod is None and state.pod != ""
+    return _wrong(state) if state.phase is not P.REGISTERED or is_without else registered
+
+
+def _call(state: WorkerState, command: CallWorker, context: Context) -> Decision:
+    spec = state.spec.pod
+    if spec is None or state.pod or state.phase is not P.REGISTERED:
+        return Decision()
+    owner, pod = f"worker/{command.name}", f"pod/{context.new_id()}-0"
+    created = PodCreated(owner=owner, instance=0, config=1, spec=spec, name=command.name)
+    return Decision(events=(WorkerCalled(pod=pod),), opens=(Opening(pod, (created,)),))
 
 
 def _wrong(state: WorkerState) -> Rejection:
@@ -109,13 +113,15 @@ def _last(state: WorkerState) -> tuple[WorkerEvent, ...]:
 def evolve(state: WorkerState | None, _stream: str, event: WorkerEvent) -> WorkerState:
     """Return the state after an event."""
     if isinstance(event, WorkerRegistered):
-        is_same = state is not None and state.pod == event.pod
-        config = state.config + 1 if state is not None and is_same else 1
-        return WorkerState(phase=P.REGISTERED, spec=event.spec, pod=event.pod, config=config)
+        if state is None or not state.pod:
+            return WorkerState(phase=P.REGISTERED, spec=event.spec)
+        return WorkerState(phase=P.REGISTERED, spec=event.spec, pod=state.pod, config=state.config + 1)
     if state is None:
         raise ValueError(f"the stream of a worker begins with {type(event).__name__}")
     phase = phase_after(state.phase, event)
     match event:
+        case WorkerCalled():
+            return replace(state, phase=phase, pod=event.pod, config=1)
         case WorkerReady():
             return replace(state, phase=phase, reason="")
         case WorkerTook():
@@ -125,26 +131,27 @@ def evolve(state: WorkerState | None, _stream: str, event: WorkerEvent) -> Worke
         case WorkerLost():
             reason = state.reason if phase is P.DRAINING else event.reason
             return replace(state, phase=phase, task="", reason=reason)
-        case WorkerDraining() | WorkerDied():
+        case WorkerDraining():
             return replace(state, phase=phase, reason=event.reason)
+        case WorkerDied():
+            return replace(state, phase=phase, pod="", gone=state.pod, reason=event.reason)
         case _:
             assert_never(event)
 
 
 def react(state: WorkerState, event: WorkerEvent) -> tuple[Send, ...]:
     """Name what an event asks for of the worker's pod; the state is the one after it."""
-    spec = state.spec.pod
-    if spec is None:
-        return ()
     match event:
         case WorkerRegistered():
-            again = ReconfigurePod(config=state.config, spec=spec, restart=True)
-            return (Send(state.pod, again),) if state.config > 1 else ()
+            if state.spec.pod is None or not state.pod:
+                return ()
+            again = ReconfigurePod(config=state.config, spec=state.spec.pod, restart=True)
+            return (Send(state.pod, again),)
         case WorkerLost():
-            return (Send(state.pod, RestartPod()),) if event.restart else ()
+            return (Send(state.pod, RestartPod()),) if event.restart and state.pod else ()
         case WorkerDied():
-            return (Send(state.pod, DeletePod()),)
-        case WorkerReady() | WorkerTook() | WorkerFreed() | WorkerDraining():
+            return (Send(state.gone, DeletePod()),) if state.gone else ()
+        case WorkerCalled() | WorkerReady() | WorkerTook() | WorkerFreed() | WorkerDraining():
             return ()
         case _:
             assert_never(event)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from events.frozen import frozen
 from events.worker import (
+    WorkerCalled,
     WorkerDied,
     WorkerDraining,
     WorkerEvent,
@@ -54,8 +55,8 @@ TRANSITIONS: Mapping[WorkerPhase | None, Mapping[type[WorkerEvent], tuple[Worker
 )
 """Phase before -> class of event -> phases after. None stands for a worker never registered."""
 
-STEADY: frozenset[type[WorkerEvent]] = frozenset()
-"""Events that never change the phase: none."""
+STEADY: frozenset[type[WorkerEvent]] = frozenset({WorkerCalled})
+"""Events that never change the phase."""
 
 ALLOWED: Mapping[WorkerPhase, tuple[WorkerPhase, ...]] = MappingProxyType(
     {
@@ -76,7 +77,9 @@ class WorkerState:
     phase: WorkerPhase
     spec: WorkerSpec
     pod: str = ""
-    """Stream of its pod, empty for none."""
+    """Stream of its pod, empty while it has none."""
+    gone: str = ""
+    """Stream of the pod that it had when it died, empty for none."""
     config: int = 1
     """How many specs its pod has been given."""
     task: str = ""

@@ -6,12 +6,15 @@
 3. All of it ends with the server's life, but the hosts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from pathlib import Path
 from random import Random
 from typing import Generic, TypeVar
 
+from actors.effects.dispatch import Listener as TaskListener
+from actors.effects.dispatch import TaskEngine, TaskOrder
+from actors.effects.dispatch.engine import Opener
 from actors.effects.engines.engine import Engine, Listener
 from actors.effects.engines.simulated import SimulatedEngine
 from actors.kernel.clock import Clock
@@ -25,6 +28,7 @@ from projections.runner import Projector
 from protocol.ground import RunningProjector, RunningReaders, RunningWriter, Sizes
 from protocol.simulation.hosts import Link, Machine
 from protocol.simulation.loop import Life, LoopTime, SimulatedLoop, context_of
+from protocol.simulation.tasks import ChanceTasks
 
 C = TypeVar("C", bound=Closable)
 T = TypeVar("T")
@@ -64,6 +68,7 @@ class SimulatedGround:
         pace: How long steps take.
         machine: Whose hosts there are.
         on_commit: Told after each commit, before its outcomes are told.
+        on_run: Told of every task that is handed to the engine of tasks.
     """
 
     def __init__(
@@ -75,7 +80,9 @@ class SimulatedGround:
         pace: Pace,
         machine: Machine,
         on_commit: Callable[[], None],
+        on_run: Callable[[TaskOrder], None] = lambda _: None,
     ) -> None:
+        self._on_run = on_run
         self._loop = loop
         self._life = life
         self._chance = chance
@@ -155,6 +162,11 @@ class SimulatedGround:
         link = Link(self._machine.host(name), self._machine, listener, self._life)
         self.links.append(link)
         return link
+
+    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
+        """Make what does tasks by chance."""
+        del openers
+        return ChanceTasks(listener, LoopTime(self._loop, self.place("tasks")), self._chance, self._on_run)
 
     def capacity(self, path: Path) -> Resources:
         """Return what no host of ours has: all of them are declared."""

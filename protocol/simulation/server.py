@@ -7,7 +7,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from actors.effects.ledger import Ledger
 from actors.kernel.kernel import Kernel
 from events.codec import Codec
 from events.journal import Journal, MemoryBlobs, MemoryRecorder
+from events.worker import WorkerSpec
 from projections.hot import HotViews
 from projections.tables import Tables, views_codec
 from protocol import peloton
@@ -58,6 +59,9 @@ class SimulatedPlane(Plane):
     def ledger(self) -> Ledger:
         """The placer's books."""
         return self._placer._ledger  # noqa: SLF001 - compared with the journal, by nobody else
+
+    def _workers(self) -> Mapping[str, WorkerSpec]:
+        return {name: WorkerSpec(kind="simulated") for name in self.settings.rigetti.processors}
 
     def drop(self) -> None:
         """Close files, as the end of a process does."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgpack
 
 from actors.effects.quantum.memory import MemoryValue
-from actors.effects.quantum.values import value_from, value_of
+from actors.effects.quantum.values import named_values_from, only, value_of
 
 _VERSION = 1
 
@@ -54,8 +54,8 @@ class Order:
                 return cls(
                     quil=quil,
                     shots=shots,
-                    patches=tuple((str(name), value_from(value)) for name, value in patches),
-                    seed=tuple(map(int, seed)),
+                    patches=named_values_from(patches),
+                    seed=tuple(only(int, seed)),
                     hold_us=hold_us,
                     max_qubits=max_qubits,
                 )

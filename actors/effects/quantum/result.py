@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgpack
 
 from actors.effects.quantum.memory import MemoryValue
-from actors.effects.quantum.values import value_from, value_of
+from actors.effects.quantum.values import named_values_from, value_of
 
 _VERSION = 1
 
@@ -39,9 +39,14 @@ class Result:
         """
         match msgpack.unpackb(written):
             case [int(version), [*readouts], [*memory]] if version == _VERSION:
-                return cls(
-                    tuple((str(name), bytes(outcomes)) for name, outcomes in readouts),
-                    tuple((str(name), value_from(value)) for name, value in memory),
-                )
+                return cls(tuple(map(_readout, readouts)), named_values_from(memory))
             case _:
                 raise ValueError("not the result of a run")
+
+
+def _readout(plain: object) -> tuple[str, bytes]:
+    match plain:
+        case [str(name), bytes(outcomes)]:
+            return name, outcomes
+        case _:
+            raise ValueError("not a readout")

@@ -11,6 +11,22 @@ from actors.effects.quantum.memory import Integers, MemoryValue, Octets, Reals
 _Number = TypeVar("_Number", int, float)
 
 
+def named_values_from(plain: Iterable[object]) -> tuple[tuple[str, MemoryValue], ...]:
+    """Read pairs of a name and the plain form of a value.
+
+    Raises:
+        ValueError: when there is anything else.
+    """
+    named = []
+    for pair in plain:
+        match pair:
+            case [str(name), value]:
+                named.append((name, value_from(value)))
+            case _:
+                raise ValueError("not a name and the content of a region")
+    return tuple(named)
+
+
 def value_of(value: MemoryValue) -> tuple[int, object]:
     """The plain form."""
     match value:
@@ -34,14 +50,19 @@ def value_from(plain: object) -> MemoryValue:
         case [0, bytes(octets)]:
             return Octets(octets)
         case [1, [*integers]]:
-            return Integers(tuple(_only(int, integers)))
+            return Integers(tuple(only(int, integers)))
         case [2, [*reals]]:
-            return Reals(tuple(_only(float, reals)))
+            return Reals(tuple(only(float, reals)))
         case _:
             raise ValueError("not the content of a region")
 
 
-def _only(number: type[_Number], plain: Iterable[object]) -> Iterator[_Number]:
+def only(number: type[_Number], plain: Iterable[object]) -> Iterator[_Number]:
+    """Pass on numbers of one kind.
+
+    Raises:
+        ValueError: for anything else.
+    """
     for it in plain:
         if not isinstance(it, number):
             raise ValueError("not a number of the right kind")  # noqa: TRY004 as for any other fault

@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from actors.kernel.decider import Decision, Rejection
 from actors.worker import ENTITY, TRANSITIONS, WorkerState
 from actors.worker.commands import (
+    CallWorker,
     DrainWorker,
     FreeWorker,
     LoseWorker,
@@ -61,6 +62,13 @@ class WorkerMachine(RuleBasedStateMachine):
             assert outcome == Decision()
         else:
             assert isinstance(outcome, Rejection)
+
+    @rule()
+    def call(self) -> None:
+        before = self.state.pod
+        decision = self.worker.decided(CallWorker(name="w"))
+        is_first = self.phase is P.REGISTERED and self.spec.pod is not None and not before
+        assert bool(decision.events) == bool(decision.opens) == is_first
 
     @rule()
     def ready(self) -> None:

@@ -12,6 +12,7 @@ from actors.kernel.decider import Code, Decision, Opening, Send
 from actors.pod.commands import DeletePod, ReconfigurePod, RestartPod
 from actors.worker import ALLOWED, TRANSITIONS, WorkerState, evolve
 from actors.worker.commands import (
+    CallWorker,
     DrainWorker,
     FreeWorker,
     LoseWorker,
@@ -22,6 +23,7 @@ from actors.worker.commands import (
 from events.goal import Goal
 from events.pod import PodCreated, PodPhase
 from events.worker import (
+    WorkerCalled,
     WorkerDied,
     WorkerFreed,
     WorkerLost,
@@ -30,7 +32,7 @@ from events.worker import (
     WorkerRegistered,
     WorkerSpec,
 )
-from tests.actors.subject import edges_in, explore
+from tests.actors.subject import Subject, edges_in, explore
 from tests.actors.worker.machine import BARE, POD, PODDED, WorkerMachine, registered, subject
 
 RELABELLED = WorkerSpec(kind="test", labels=(("l", "a"),), pod=POD)
@@ -46,7 +48,13 @@ def test_keeps_the_laws_in_every_story() -> None:
 
 def commands(_state: WorkerState | None) -> Iterable[object]:
     yield from (RegisterWorker(name="w", spec=spec) for spec in (PODDED, RELABELLED))
-    yield from (ReadyWorker(), TakeTask(task="task/1"), FreeWorker(task="task/1"), DrainWorker())
+    yield from (
+        CallWorker(name="w"),
+        ReadyWorker(),
+        TakeTask(task="task/1"),
+        FreeWorker(task="task/1"),
+        DrainWorker(),
+    )
     yield from (LoseWorker(reason="gone"), LoseWorker(reason="gone", task="task/1"))
 
 
@@ -61,17 +69,24 @@ def test_takes_exactly_the_edges_of_the_table() -> None:
         assert before is None or before == after or after in ALLOWED[before]
 
 
-def test_a_worker_with_a_pod_opens_it_and_leaves_it_stopped() -> None:
-    worker = subject()
-    decision = worker.decided(RegisterWorker(name="w", spec=PODDED))
-    assert decision.events == (WorkerRegistered(spec=PODDED, pod="pod/id-0"),)
-    created = PodCreated(owner="worker/w", instance=0, config=1, spec=POD, goal=Goal.KILLED, name="w")
+def called() -> Subject[WorkerState]:
+    """Return a worker whose pod is there."""
+    worker = registered(PODDED)
+    worker.decided(CallWorker(name="w"))
+    return worker
+
+
+def test_a_worker_opens_its_pod_when_there_is_work() -> None:
+    decision = registered(PODDED).decided(CallWorker(name="w"))
+    assert decision.events == (WorkerCalled(pod="pod/id-0"),)
+    created = PodCreated(owner="worker/w", instance=0, config=1, spec=POD, name="w")
     assert decision.opens == (Opening("pod/id-0", (created,)),)
-    assert worker.effects == []
+    assert called().decided(CallWorker(name="w")) == Decision()
+    assert registered(BARE).decided(CallWorker(name="w")) == Decision()
 
 
 def test_a_worker_that_is_declared_otherwise_has_its_pod_follow() -> None:
-    worker = registered(PODDED)
+    worker = called()
     worker.decided(RegisterWorker(name="w", spec=RELABELLED))
     again = ReconfigurePod(config=2, spec=POD, restart=True)
     assert worker.effects == [Send("pod/id-0", again)]
@@ -79,12 +94,15 @@ def test_a_worker_that_is_declared_otherwise_has_its_pod_follow() -> None:
     assert worker.refused(RegisterWorker(name="w", spec=PODDED)).code is Code.WRONG_STATE
 
 
-def test_a_worker_does_not_move_into_a_pod_or_out_of_it() -> None:
-    assert registered(BARE).refused(RegisterWorker(name="w", spec=PODDED)).code is Code.WRONG_STATE
+def test_a_worker_does_not_move_out_of_its_pod() -> None:
+    assert called().refused(RegisterWorker(name="w", spec=BARE)).code is Code.WRONG_STATE
+    worker = registered(PODDED)
+    worker.decided(RegisterWorker(name="w", spec=BARE))
+    assert worker.effects == []
 
 
 def test_a_task_that_has_to_be_ended_takes_the_process_along() -> None:
-    worker = registered(PODDED)
+    worker = called()
     worker.decided(ReadyWorker())
     worker.decided(TakeTask(task="task/1"))
     worker.decided(LoseWorker(reason="too long", task="task/1", restart=True))
@@ -94,7 +112,7 @@ def test_a_task_that_has_to_be_ended_takes_the_process_along() -> None:
 
 
 def test_a_process_that_ended_by_itself_is_left_to_its_pod() -> None:
-    worker = registered(PODDED)
+    worker = called()
     worker.decided(ReadyWorker())
     assert worker.decided(LoseWorker(reason="gone")).events == (WorkerLost(reason="gone"),)
     assert worker.effects == []
@@ -102,7 +120,7 @@ def test_a_process_that_ended_by_itself_is_left_to_its_pod() -> None:
 
 
 def test_a_worker_that_drains_ends_what_it_has() -> None:
-    worker = registered(PODDED)
+    worker = called()
     worker.decided(ReadyWorker())
     worker.decided(TakeTask(task="task/1"))
     worker.decided(DrainWorker(reason="enough"))
@@ -111,6 +129,8 @@ def test_a_worker_that_drains_ends_what_it_has() -> None:
     assert ended.events == (WorkerFreed(task="task/1"), WorkerDied(reason="enough"))
     assert worker.effects == [Send("pod/id-0", DeletePod())]
     assert worker.decided(RegisterWorker(name="w", spec=BARE)).events == (WorkerRegistered(spec=BARE),)
+    assert worker.state is not None
+    assert worker.state.pod == ""
 
 
 def test_a_worker_that_drains_dies_with_its_process() -> None:

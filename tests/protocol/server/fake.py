@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -18,6 +18,7 @@ from protocol.cli.serve import serve
 from protocol.gateway import Gateway
 from protocol.server import Served
 from protocol.settings import Settings
+from protocol.task_gateway import TaskGateway
 
 
 class Unusable(Exception):  # noqa: N818 - as the plane calls it
@@ -61,6 +62,7 @@ class FakePlane:
         self.data = FakeData(path)
         self.fenced = asyncio.Event()
         self.notes: list[str] = []
+        self.reloads: list[Callable[[], None]] = []
         self.is_serving = False
         self.revision = 7
         self.start_error: Exception | None = None
@@ -73,6 +75,10 @@ class FakePlane:
     @property
     def gateway(self) -> Gateway:
         return cast("Gateway", self.fake_gateway)
+
+    @property
+    def task_gateway(self) -> TaskGateway:
+        raise NotImplementedError
 
     def metrics(self) -> Mapping[str, float]:
         return {"revision": 7.0, "commits_total": 3.0}

@@ -30,10 +30,20 @@ from events.pod import PodPhase
 
 def started(state: JobState, event: WorkflowStarted) -> JobState:
     """Return the state with a new workflow; its number is the job's configuration now."""
+    spec = event.spec or state.spec
+    return replace(
+        _configured(state, event.config, event.previous_config, spec),
+        workflow=begun(event, state.workflow.ordinal + 1 if state.workflow else 1),
+        workflow_count=state.workflow_count + 1,
+    )
+
+
+def begun(event: WorkflowStarted, ordinal: int) -> Workflow:
+    """Return a new workflow."""
     is_creation = event.previous_config == 0
     paused, initialized = WorkflowPhase.PAUSED, WorkflowPhase.INITIALIZED
-    workflow = Workflow(
-        ordinal=state.workflow.ordinal + 1 if state.workflow else 1,
+    return Workflow(
+        ordinal=ordinal,
         kind=event.kind,
         phase=paused if event.options.start_paused else initialized,
         previous_phase=initialized if event.options.start_paused else None,
@@ -47,18 +57,10 @@ def started(state: JobState, event: WorkflowStarted) -> JobState:
         waiting=Waiting(adding=event.added) if is_creation else Waiting(),
         in_flight=Map(),
     )
-    spec = event.spec or state.spec
-    return replace(
-        _configured(state, event.config, event.previous_config, spec),
-        workflow=workflow,
-        workflow_count=state.workflow_count + 1,
-    )
 
 
 def _configured(state: JobState, config: int, previous: int, spec: JobSpec) -> JobState:
     """Return the state with another configuration; forgotten are those that nothing refers to."""
-    if config == state.config and spec is state.spec and len(state.specs) == 1:
-        return state
     kept = {previous, *(pod.config for pod in state.pods.values())}
     specs = Map({number: each for number, each in state.specs.items() if number in kept})
     return replace(state, spec=spec, config=config, specs=specs.set(config, spec))

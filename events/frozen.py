@@ -83,11 +83,11 @@ def _equip(kind: type, each: tuple[Field[Any], ...]) -> None:
     init.__module__ = kind.__module__
     init.__annotations__ = {it.name: it.type for it in each} | {"return": None}
     kind.__init__ = init  # type: ignore[misc]  # the one that dataclass made means the same
-    _COPIES[kind] = scope["copy"], frozenset(it.name for it in each)
+    _COPIES[kind] = scope["copy"]
 
 
-_COPIES: dict[type, tuple[Callable[[Any], Any], frozenset[str]]] = {}
-"""By class: what makes a copy that is still open, and the names of its fields."""
+_COPIES: dict[type, Callable[[Any], Any]] = {}
+"""By class: what makes a copy that is still open."""
 
 if not TYPE_CHECKING:
 
@@ -95,13 +95,13 @@ if not TYPE_CHECKING:
         """Return a copy of an object of a `frozen` class with some fields changed."""
         kind = value.__class__
         try:
-            copy, names = _COPIES[kind]
+            new = _COPIES[kind](value)
         except KeyError:
             raise TypeError(f"{kind.__name__} is not a class made by `frozen`") from None
-        new = copy(value)
-        if not changes.keys() <= names:
-            raise TypeError(f"{kind.__name__} has no field {min(changes.keys() - names)!r}")
-        for name, changed in changes.items():
-            setattr(new, name, changed)
+        try:
+            for name, changed in changes.items():
+                setattr(new, name, changed)
+        except AttributeError:
+            raise TypeError(f"{kind.__name__} has no field {name!r}") from None
         new.__class__ = kind
         return new

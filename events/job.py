@@ -107,13 +107,6 @@ class WorkflowOptions:
 
 
 @frozen
-class JobCreated:
-    """The job exists, with goal running, configuration 1 and version 1-1-1."""
-
-    spec: JobSpec
-
-
-@frozen
 class WorkflowStarted:
     """A workflow exists, initialized or paused."""
 
@@ -157,6 +150,20 @@ class WorkflowAdvanced:
     instances: InstanceRange
     more: tuple[InstanceRange, ...] = ()
     """Further ones, taken with them."""
+
+
+@frozen
+class JobCreated:
+    """The job exists, with goal running, configuration 1 and version 1-1-1.
+
+    One event tells how it begins: most jobs have little more history than that.
+    """
+
+    spec: JobSpec
+    workflow: WorkflowStarted | None = None
+    """Its first workflow. None in older journals: there it follows as an event of its own."""
+    advanced: WorkflowAdvanced | None = None
+    """The instances that this workflow takes at once, None for none."""
 
 
 @frozen

@@ -160,7 +160,8 @@ def fold(view: JobView | None, recorded: Recorded) -> JobView | None:
 
 
 def _created(event: JobCreated, recorded: Recorded) -> JobView:
-    return JobView(
+    at = recorded.envelope.at
+    view = JobView(
         id=id_of(recorded.stream),
         spec=event.spec,
         config=1,
@@ -170,11 +171,16 @@ def _created(event: JobCreated, recorded: Recorded) -> JobView:
         phase=JobPhase.PENDING,
         reports=Map(),
         counts=Map(),
-        workflows=(),
-        created_at=recorded.envelope.at,
+        workflows=() if event.workflow is None else started((), event.workflow, at),
+        created_at=at,
         created_by=recorded.envelope.principal,
         **stamp(0, recorded),
     )
+    if event.advanced is None:
+        return view
+    reports, counts = _made(view, event.advanced)
+    workflows = _moved(view, event.advanced, recorded)
+    return replace(view, workflows=workflows, reports=reports, counts=counts)
 
 
 def _moved(view: JobView, event: WorkflowMove, recorded: Recorded) -> tuple[WorkflowView, ...]:

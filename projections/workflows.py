@@ -122,7 +122,7 @@ def started(workflows: tuple[WorkflowView, ...], event: WorkflowStarted, at: int
         created_at=at,
         updated_at=at,
     )
-    return (*_lightened(_kept((*workflows, workflow))[:-1]), workflow)
+    return (*_lightened(_kept((*workflows, workflow))[:-1]), workflow) if workflows else (workflow,)
 
 
 def _kept(workflows: tuple[WorkflowView, ...]) -> tuple[WorkflowView, ...]:

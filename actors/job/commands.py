@@ -5,7 +5,6 @@
    empty and malformed text included, is a stale version.
 """
 
-
 from events.frozen import frozen
 from events.goal import Goal
 from events.job import InstanceRange, JobSpec, WorkflowOptions

@@ -108,10 +108,22 @@ def _create(command: CreateJob) -> Outcome:
         added=((0, spec.instance_count - 1),) if spec.instance_count else (),
         opaque=command.opaque,
     )
-    created = JobCreated(spec=spec)
+    created = JobCreated(spec=spec, workflow=started)
     state = evolve(None, stream, created)
-    decision = conclude(state, (started,), is_next=True, is_wish=True)
-    return replace(decision, events=(created, *decision.events), states=(state, *decision.states))
+    taken, opens = rollout.taking(state)
+    match taken:
+        case (WorkflowAdvanced() as advanced,):
+            created = replace(created, advanced=advanced)
+            state = evolve(None, stream, created)
+            decision = conclude(state, (), is_wish=True)
+        case _:
+            decision = conclude(state, (), is_next=True, is_wish=True)
+    return replace(
+        decision,
+        events=(created, *decision.events),
+        opens=opens + decision.opens,
+        states=(state, *decision.states),
+    )
 
 
 def _refusal(state: JobState, command: Change | WorkflowCommand) -> Rejection | None:
@@ -198,12 +210,14 @@ def react(state: JobState, event: JobEvent) -> Sequence[Send]:
             return _number(state)
         case WorkflowAdvanced():
             return _move(state, event)
+        case JobCreated():
+            return () if event.advanced is None else _move(state, event.advanced)
         case JobGoalChanged():
             wish = _wish_of(event.goal)
             return Broadcast(state, sorted(state.pods), lambda _: wish) if event.is_counted else ()
         case JobPodStartRequested():
             return (Send(state.pod_stream(event.instance), StartPod()),)
-        case JobCreated() | JobDeleted() | JobPhaseChanged() | JobPodReported():
+        case JobDeleted() | JobPhaseChanged() | JobPodReported():
             return ()
         case WorkflowStarted() | WorkflowInstanceEnded() | WorkflowPhaseChanged():
             return ()

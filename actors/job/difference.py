@@ -63,7 +63,10 @@ def restarted(state: JobState, asked: tuple[InstanceRange, ...]) -> tuple[Instan
 
 def specs_of(spec: JobSpec) -> Callable[[int], PodSpec | None]:
     """Return what tells the specification of an instance, None where there is none."""
-    own, default = dict(spec.instances), spec.default
+    default = spec.default
+    if not spec.instances:
+        return lambda _: default
+    own = dict(spec.instances)
     return lambda instance: own.get(instance, default)
 
 

@@ -78,21 +78,22 @@ def folded(state: JobState, events: Iterable[JobEvent]) -> JobState:
 
 def _created(stream: str, event: JobCreated) -> JobState:
     """Return the state of a job that exists."""
-    return JobState(
+    state = JobState(
         id=id_of(stream),
         spec=event.spec,
         goal=Goal.RUNNING,
         phase=JobPhase.PENDING,
         config=1,
         goal_count=1,
-        workflow_count=0,
-        workflow=None,
+        workflow_count=0 if event.workflow is None else 1,
+        workflow=None if event.workflow is None else fold_workflow.begun(event.workflow, 1),
         pods=Map(),
         counts=Map(),
         specs=Map({1: event.spec}),
         leaving=Map(),
         gone=Map(),
     )
+    return state if event.advanced is None else fold_workflow.advanced(state, event.advanced)
 
 
 def _pod_reported(state: JobState, event: JobPodReported) -> JobState:

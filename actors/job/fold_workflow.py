@@ -30,10 +30,20 @@ from events.pod import PodPhase
 
 def started(state: JobState, event: WorkflowStarted) -> JobState:
     """Return the state with a new workflow; its number is the job's configuration now."""
+    spec = event.spec or state.spec
+    return replace(
+        _configured(state, event.config, event.previous_config, spec),
+        workflow=begun(event, state.workflow.ordinal + 1 if state.workflow else 1),
+        workflow_count=state.workflow_count + 1,
+    )
+
+
+def begun(event: WorkflowStarted, ordinal: int) -> Workflow:
+    """Return a new workflow."""
     is_creation = event.previous_config == 0
     paused, initialized = WorkflowPhase.PAUSED, WorkflowPhase.INITIALIZED
-    workflow = Workflow(
-        ordinal=state.workflow.ordinal + 1 if state.workflow else 1,
+    return Workflow(
+        ordinal=ordinal,
         kind=event.kind,
         phase=paused if event.options.start_paused else initialized,
         previous_phase=initialized if event.options.start_paused else None,
@@ -46,12 +56,6 @@ def started(state: JobState, event: WorkflowStarted) -> JobState:
         total=size(event.added) if is_creation else 0,
         waiting=Waiting(adding=event.added) if is_creation else Waiting(),
         in_flight=Map(),
-    )
-    spec = event.spec or state.spec
-    return replace(
-        _configured(state, event.config, event.previous_config, spec),
-        workflow=workflow,
-        workflow_count=state.workflow_count + 1,
     )
 
 
@@ -156,8 +160,8 @@ def advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
         workflow=moved,
         pods=state.pods.update(known),
         counts=state.counts.set(phase, state.count(phase) + len(fresh)) if fresh else state.counts,
-        leaving=state.leaving.update(dict.fromkeys(leaving)),
-        gone=_without(state.gone, fresh),
+        leaving=state.leaving.update(dict.fromkeys(leaving)) if leaving else state.leaving,
+        gone=_without(state.gone, fresh) if state.gone else state.gone,
     )
 
 

@@ -15,8 +15,9 @@ P = PodPhase
 def derive(state: JobState, phase: JobPhase) -> JobPhase:
     """Return the derived phase of a job that is in `phase` now."""
     wanted, existing = state.spec.instance_count, len(state.pods)
-    ended = state.count(P.SUCCEEDED, P.FAILED, P.LOST)
-    killed = state.count(P.KILLED)
+    count = state.counts.get
+    succeeded, killed = count(P.SUCCEEDED, 0), count(P.KILLED, 0)
+    ended = succeeded + count(P.FAILED, 0) + count(P.LOST, 0)
     is_making = state.workflow is not None and state.workflow.is_creation and state.workflow.is_active
     if existing < wanted and state.goal is Goal.RUNNING and is_making:
         return JobPhase.PENDING
@@ -25,7 +26,7 @@ def derive(state: JobState, phase: JobPhase) -> JobPhase:
         return JobPhase.KILLED if killed or not existing else JobPhase.FAILED
     if existing > wanted and state.goal is Goal.RUNNING:
         return JobPhase.PENDING
-    if state.count(P.SUCCEEDED) == wanted:
+    if succeeded == wanted:
         return JobPhase.SUCCEEDED
     if ended >= wanted:
         return JobPhase.FAILED
@@ -33,4 +34,4 @@ def derive(state: JobState, phase: JobPhase) -> JobPhase:
         return JobPhase.KILLED
     if phase is JobPhase.KILLING:
         return JobPhase.KILLING
-    return JobPhase.RUNNING if state.count(P.RUNNING) else JobPhase.PENDING
+    return JobPhase.RUNNING if count(P.RUNNING, 0) else JobPhase.PENDING

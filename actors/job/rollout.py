@@ -58,9 +58,12 @@ def next_instances(state: JobState) -> tuple[int, ...]:
     if state.workflow is None or not has_next(state):
         return ()
     to_add, room = _room(state)
-    added = state.workflow.waiting.first(to_add=to_add, others=0)
+    waiting = state.workflow.waiting
+    added = waiting.first(to_add=to_add, others=0)
+    if not (waiting.updating or waiting.removing):
+        return added
     left = min(room - len(added) if state.goal is Goal.RUNNING else room, CHUNK - len(added))
-    return state.workflow.waiting.first(to_add=to_add, others=left)
+    return waiting.first(to_add=to_add, others=left)
 
 
 def has_arrived(state: JobState, workflow: Workflow, report: ReportPod) -> bool:

@@ -82,7 +82,7 @@ _ANOTHER: Mapping[type[JobEvent], tuple[WorkflowPhase, ...]] = MappingProxyType(
 WORKFLOW_TRANSITIONS: Mapping[WorkflowPhase | None, Mapping[type[JobEvent], tuple[WorkflowPhase, ...]]] = (
     MappingProxyType(
         {
-            None: {WorkflowStarted: (W.INITIALIZED, W.PAUSED)},
+            None: {JobCreated: (W.INITIALIZED, W.PAUSED, W.ROLLING_FORWARD)},
             W.INITIALIZED: {
                 WorkflowPlanned: (W.ROLLING_FORWARD,),
                 WorkflowAdvanced: (W.ROLLING_FORWARD,),
@@ -109,6 +109,19 @@ WORKFLOW_TRANSITIONS: Mapping[WorkflowPhase | None, Mapping[type[JobEvent], tupl
 
 Out of a terminal phase leads only another workflow.
 """
+
+WORKFLOW_STORED: Mapping[WorkflowPhase | None, Mapping[type[JobEvent], tuple[WorkflowPhase | None, ...]]] = (
+    MappingProxyType(
+        {
+            **WORKFLOW_TRANSITIONS,
+            None: {
+                JobCreated: (None, *WORKFLOW_TRANSITIONS[None][JobCreated]),
+                WorkflowStarted: (W.INITIALIZED, W.PAUSED),
+            },
+        }
+    )
+)
+"""What journals may hold: in older ones the first workflow has an event of its own."""
 
 WORKFLOW_ALLOWED: Mapping[WorkflowPhase, tuple[WorkflowPhase, ...]] = MappingProxyType(
     {

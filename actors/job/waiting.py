@@ -44,6 +44,8 @@ class Waiting:
     def first(self, *, to_add: int, others: int) -> tuple[int, ...]:
         """Return the instances to take next: so many to add, and so many of the others."""
         added = tuple(islice(numbers(self.adding), to_add))
+        if not (self.updating or self.removing):
+            return added
         urgent = sorted(self.urgent, key=lambda each: (self.urgent[each], each))[:others]
         left = max(0, min(others - len(urgent), len(self.updating) - len(self.urgent)))
         rest = islice(self._available(), left)
@@ -59,6 +61,8 @@ class Waiting:
 
     def without(self, taken: Collection[int]) -> "Waiting":
         """Return what is left when some were taken."""
+        if not (self.updating or self.removing):
+            return replace(self, adding=_rest(self.adding, taken))
         updating, urgent = self.updating, self.urgent
         moved = [each for each in taken if each in updating]
         if moved:

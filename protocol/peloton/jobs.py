@@ -30,6 +30,7 @@ from protocol.peloton.translate.job_status import (
     spell_job_summary,
     spell_spec,
 )
+from protocol.peloton.translate.known_specs import KnownSpecs
 from protocol.peloton.translate.pod_query import read_instances, read_pod_query
 from protocol.peloton.translate.pod_status import spell_pod, spell_pod_summary
 from protocol.peloton.translate.refusal import not_found
@@ -45,6 +46,7 @@ class JobServicer(WorkflowServicer):
         self, gateway: Gateway, calls: Calls, specs: StoredSpecs, rules: Rules, now: Callable[[], int]
     ) -> None:
         super().__init__(gateway, calls, specs, rules, now)
+        self._known = KnownSpecs(rules)
         self._pod_specs = PodSpecs(gateway, specs)
 
     @unary
@@ -53,7 +55,7 @@ class JobServicer(WorkflowServicer):
     ) -> svc.CreateJobResponse:
         """Make a job; its pods start afterwards."""
         job = read_job_id(request.job_id) if request.job_id.value else self._gateway.new_id()
-        command = read_create(request, job, self._rules)
+        command = read_create(request, job, self._known.read)
         call = self._calls.write(context, "CreateJob", request)
         made = await self._gateway.execute(job_stream(job), command, call, JobAccepted)
         return svc.CreateJobResponse(job_id=job_id(made.job), version=_version(made))

@@ -93,7 +93,15 @@ def rollout(plane: Stepped) -> None:
 
 
 STORIES: Mapping[str, Story] = MappingProxyType(
-    {"service": service, "failing": failing, "deletion": deletion, "keyed": keyed, "rollout": rollout}
+    {
+        "service": service,
+        "failing": failing,
+        "deletion": deletion,
+        "keyed": keyed,
+        "rollout": rollout,
+        "service-2": service,  # the first workflow is told with the job
+        "rollout-2": rollout,
+    }
 )
 """By the name of their files."""
 

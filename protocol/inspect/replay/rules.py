@@ -55,7 +55,7 @@ def rules(entities: Iterable[Entity[Any]], *, is_whole: bool) -> tuple[Rule, ...
     """Return the rules for a replay of everything, or of one entity."""
     alone: tuple[Rule, ...] = (
         Phases("phase", "job", _phase, job.TRANSITIONS, job.STEADY),
-        Phases("workflow phase", "job", _workflow_phase, job.WORKFLOW_TRANSITIONS, frozenset()),
+        Phases("workflow phase", "job", _workflow_phase, job.WORKFLOW_STORED, frozenset()),
         Phases("phase", "pod", _phase, pod.TRANSITIONS, pod.STEADY),
         Phases("phase", "host", _phase, host.TRANSITIONS, host.STEADY),
         Phases("phase", "task", _phase, task.TRANSITIONS, task.STEADY),

@@ -6,7 +6,7 @@
 3. Instances with equal specs share one object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from actors.job.commands import CreateJob
 from events.attachment import Attachment
@@ -35,9 +35,13 @@ ATTACHMENT_VERSION = 1
 MAX_GROUPS = 1000
 
 
-def read_create(request: stateless_svc_pb2.CreateJobRequest, job: str, rules: Rules) -> CreateJob:
-    """Return the command that creates a job; refuse what breaks a rule."""
-    spec = read_job_spec(request.spec, rules)
+def read_create(
+    request: stateless_svc_pb2.CreateJobRequest,
+    job: str,
+    read: Callable[[stateless_pb2.JobSpec], JobSpec],
+) -> CreateJob:
+    """Return the command that creates a job; refuse what breaks a rule. `read` reads its spec."""
+    spec = read(request.spec)
     check_secrets(request.secrets, "secrets")
     options = request.create_spec
     return CreateJob(

@@ -92,14 +92,16 @@ def started(count: int, **options: bool) -> WorkflowStarted:
     )
 
 
-CREATIONS: list[tuple[int, dict[str, bool], tuple[JobEvent, ...], tuple[Opening, ...]]] = [
-    (2, {}, (started(2), WorkflowAdvanced(instances=(0, 1))), (opening(0), opening(1))),
-    (2, {"start_paused": True}, (started(2, start_paused=True),), ()),
+CREATIONS: list[
+    tuple[int, dict[str, bool], WorkflowAdvanced | None, tuple[JobEvent, ...], tuple[Opening, ...]]
+] = [
+    (2, {}, WorkflowAdvanced(instances=(0, 1)), (), (opening(0), opening(1))),
+    (2, {"start_paused": True}, None, (), ()),
     (
         0,
         {},
+        None,
         (
-            started(0),
             workflow(WorkflowPhase.ROLLING_FORWARD),
             workflow(WorkflowPhase.SUCCEEDED),
             JobPhaseChanged(phase=JobPhase.SUCCEEDED),
@@ -109,13 +111,18 @@ CREATIONS: list[tuple[int, dict[str, bool], tuple[JobEvent, ...], tuple[Opening,
 ]
 
 
-@pytest.mark.parametrize(("count", "options", "then", "opens"), CREATIONS)
+@pytest.mark.parametrize(("count", "options", "advanced", "then", "opens"), CREATIONS)
 def test_creation(
-    count: int, options: dict[str, bool], then: tuple[JobEvent, ...], opens: tuple[Opening, ...]
+    count: int,
+    options: dict[str, bool],
+    advanced: WorkflowAdvanced | None,
+    then: tuple[JobEvent, ...],
+    opens: tuple[Opening, ...],
 ) -> None:
     command = creation(count, **options)
     subject = Subject(ENTITY, "job/1", lambda state: state.phase, TRANSITIONS, STEADY)
-    events = (JobCreated(spec=command.spec), *then)
+    created = JobCreated(spec=command.spec, workflow=started(count, **options), advanced=advanced)
+    events = (created, *then)
     accepted = JobAccepted(job="1", version="1-1-1")
     assert subject.decided(command) == Decision(events=events, opens=opens, result=accepted)
     assert subject.refused(command).code is Code.ALREADY_EXISTS

@@ -16,6 +16,7 @@ from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 
 from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2 as watch
 from protocol.peloton.translate.job_query import read_job_query
 from protocol.peloton.translate.job_spec import read_create
+from protocol.peloton.translate.known_specs import KnownSpecs
 from protocol.peloton.translate.merging import merge_pod
 from protocol.peloton.translate.pod_query import read_pod_query
 from protocol.peloton.translate.pod_spec import JobTerms, read_pod_spec
@@ -26,6 +27,7 @@ from tests.protocol.peloton.fake import JOB, NOW
 from tests.protocol.peloton.messages import create, job
 
 RULES = Rules(instances_per_job=10)
+READ = KnownSpecs(RULES).read
 DEPTH = 6
 
 TEXTS = st.one_of(
@@ -82,7 +84,7 @@ def values(field: FieldDescriptor) -> st.SearchStrategy[object]:
 
 
 def read_job_creation(request: jobs.CreateJobRequest) -> None:
-    command = read_create(request, JOB, RULES)
+    command = read_create(request, JOB, READ)
     stored = StoredSpecs()
     for instance in range(command.spec.instance_count):
         assert stored.of_pod(command.spec, instance, "p").containers

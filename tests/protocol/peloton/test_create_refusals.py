@@ -14,11 +14,13 @@ from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
 from protocol.pb.peloton.api.v1alpha.pod.apachemesos import apachemesos_pb2
 from protocol.peloton.translate.job_spec import read_create
+from protocol.peloton.translate.known_specs import KnownSpecs
 from protocol.peloton.translate.rules import Rules
 from tests.protocol.peloton.fake import JOB, OTHER
 from tests.protocol.peloton.messages import container, create, job, label, pod
 
 RULES = Rules(instances_per_job=100, user="me")
+READ = KnownSpecs(RULES).read
 DEFAULT = "spec.default_spec"
 FIRST = f"{DEFAULT}.containers[0]"
 PORT = f"{FIRST}.ports[0]"
@@ -274,7 +276,7 @@ REFUSED: list[tuple[str, stateless.JobSpec, Code, str]] = [
 def test_create_refuses(spec: stateless.JobSpec, code: Code, field: str) -> None:
     request = svc.CreateJobRequest.FromString(create(spec).SerializeToString())
     with pytest.raises(Refused) as refused:
-        read_create(request, JOB, RULES)
+        read_create(request, JOB, READ)
     rejection = refused.value.rejection
     assert (rejection.code, rejection.field) == (code, field)
     assert rejection.reason.startswith(field)
@@ -283,14 +285,14 @@ def test_create_refuses(spec: stateless.JobSpec, code: Code, field: str) -> None
 def test_secrets_are_disabled() -> None:
     request = create(job(), secrets=[base.Secret(path="/s")])
     with pytest.raises(Refused) as refused:
-        read_create(request, JOB, RULES)
+        read_create(request, JOB, READ)
     assert (refused.value.rejection.code, refused.value.rejection.field) == (INVALID, "secrets")
 
 
 def test_the_pool_is_checked_before_anything_else() -> None:
     spec = job(respool_id=base.ResourcePoolID(value=OTHER), instance_count=10_000, name="n" * 2000)
     with pytest.raises(Refused) as refused:
-        read_create(create(spec), JOB, RULES)
+        read_create(create(spec), JOB, READ)
     assert refused.value.rejection.code is NOT_FOUND
 
 
@@ -314,4 +316,4 @@ ACCEPTED: list[tuple[str, stateless.JobSpec]] = [
 
 @pytest.mark.parametrize("spec", [row[1] for row in ACCEPTED], ids=[row[0] for row in ACCEPTED])
 def test_create_accepts(spec: stateless.JobSpec) -> None:
-    assert read_create(create(spec), JOB, RULES).spec.instance_count == spec.instance_count
+    assert read_create(create(spec), JOB, READ).spec.instance_count == spec.instance_count

@@ -12,6 +12,7 @@ from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2 as state
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
 from protocol.pb.peloton.api.v1alpha.pod.apachemesos import apachemesos_pb2
 from protocol.peloton.translate.job_spec import read_create, read_job_spec
+from protocol.peloton.translate.known_specs import KnownSpecs
 from protocol.peloton.translate.merging import merge_pod
 from protocol.peloton.translate.rules import Rules
 from protocol.peloton.translate.stored_spec import StoredSpecs
@@ -19,6 +20,7 @@ from tests.protocol.peloton.fake import JOB
 from tests.protocol.peloton.messages import container, create, job, label, pod
 
 RULES = Rules(backoff_s=1, backoff_max_s=2, cluster="c1")
+READ = KnownSpecs(RULES).read
 
 
 def argv(spec: pod_pb2.PodSpec) -> tuple[str, ...]:
@@ -140,7 +142,7 @@ def test_the_request_becomes_a_command() -> None:
         batch_size=2, max_instance_retries=3, max_tolerable_instance_failures=4, start_paused=True
     )
     command = read_create(
-        create(job(), create_spec=options, opaque_data=base.OpaqueData(data="o")), JOB, RULES
+        create(job(), create_spec=options, opaque_data=base.OpaqueData(data="o")), JOB, READ
     )
     assert (command.job, command.opaque) == (JOB, "o")
     assert command.options == WorkflowOptions(

@@ -19,6 +19,9 @@ from protocol.sandbox import SandboxDirectory
 from protocol.server import Served, Unservable
 from protocol.settings import RigettiSettings, Settings
 
+TEXTS = {peloton.ATTACHMENT: peloton.texts_of}
+"""How the texts of attachments are read, to be searched."""
+
 
 def make_facades(
     plane: Served, settings: Settings, http_address: SocketAddress

@@ -149,7 +149,8 @@ class Plane:
             finally:
                 head_reader.close()
             undo.pop_all()
-            return cls(settings, data, journal, tables, MachineGround())
+            ground = MachineGround(log_bytes=settings.limits.log_mb * 2**20)
+            return cls(settings, data, journal, tables, ground)
 
     # ------------------------------------------------------------ what others see
 

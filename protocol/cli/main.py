@@ -283,6 +283,49 @@ def simulate(
     )
 
 
+quantum = typer.Typer(help="Quantum jobs.", no_args_is_help=True)
+app.add_typer(quantum, name="quantum")
+
+
+@quantum.command("submit")
+def submit_quantum(
+    file: Annotated[Path, typer.Argument(help="Quil file with the programme.")],
+    shots: Annotated[int, typer.Option(min=1, max=65_535, help="How often to run it.")] = 1000,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait, and print the outcomes.")] = False,
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="REGION=NUMBERS", help="What a region of reals begins with.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same outcomes.")] = None,
+    target: Annotated[str, typer.Option(help="Quantum processor; needed where there are several.")] = "",
+    limit: Annotated[
+        float | None, typer.Option(min=0, help="Seconds that it may hold the processor.")
+    ] = None,
+    key_id: Annotated[str, typer.Option("--key-id", help="Encrypt with this key of the keys file.")] = "",
+    keys_file: Annotated[Path | None, typer.Option("--keys-file", help="TOML file with keys.")] = None,
+    key: Annotated[
+        str, typer.Option(help="Idempotency key, a UUID: the same key never makes a second job.")
+    ] = "",
+    timeout: TimeoutOption = 3600.0,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run a quantum programme."""
+    from protocol.cli import quantum as command
+
+    wish = command.Wish(
+        file=file,
+        shots=shots,
+        seed=seed,
+        target=target,
+        limit_s=limit,
+        parameters=tuple(parameter or ()),
+        key_id=key_id,
+        keys_file=keys_file,
+        key=key,
+    )
+    finish(server, lambda it: command.submit(it, wish, output, watch=watch, timeout_s=timeout))
+
+
 def finish(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> None:
     """Run a command against a server and end with its code."""
     raise typer.Exit(talk(server, command))

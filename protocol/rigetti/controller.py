@@ -8,10 +8,11 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from events.task import TaskPhase
 from projections.tasks import TaskView
-from protocol.calls import CallContext, Calls, fingerprint
+from protocol.calls import CallContext, Calls, Metadata, fingerprint
 from protocol.gateway import Call, Refused
 from protocol.pb.rigetti.controller import service_pb2 as pb
 from protocol.rigetti.errors import StillRunning, unary
@@ -28,8 +29,18 @@ SPELLED = 64
 SHORT = 1 << 16
 """Bytes of a result that is remembered."""
 
+PLACE = "queue-place"
+"""Trailing metadata, ours alone: how many jobs wait before one that waits."""
+
 ExecuteRequest = pb.ExecuteControllerJobRequest
 BatchRequest = pb.BatchExecuteControllerJobsRequest
+
+
+class StatusContext(CallContext, Protocol):
+    """A call whose answer may come with more than its message."""
+
+    def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
+        """Say more."""
 
 
 class ControllerServicer:
@@ -105,11 +116,13 @@ class ControllerServicer:
 
     @unary
     async def GetControllerJobStatus(  # noqa: N802
-        self, request: pb.GetControllerJobStatusRequest, context: CallContext
+        self, request: pb.GetControllerJobStatusRequest, context: StatusContext
     ) -> pb.GetControllerJobStatusResponse:
         """Tell how an execution stands, and when it may have ended."""
         task = self._task(request, request.job_id, "job_id", context)
         now = self._now()
+        if task.phase is TaskPhase.QUEUED:
+            context.set_trailing_metadata(((PLACE, str(self._tasks.ahead(task))),))
         return spell_status(task, self._tasks.delay(task, now), now)
 
     def _write(self, context: CallContext, method: str, request: ExecuteRequest | BatchRequest) -> Call:

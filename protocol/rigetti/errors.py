@@ -53,6 +53,7 @@ _log = structlog.get_logger()
 S = TypeVar("S")
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A")
+X = TypeVar("X", bound=CallContext)
 
 
 class StillRunning(Exception):  # noqa: N818 - said of the job
@@ -60,12 +61,12 @@ class StillRunning(Exception):  # noqa: N818 - said of the job
 
 
 def unary(
-    method: Callable[[S, Q, CallContext], Coroutine[object, object, A]],
-) -> Callable[[S, Q, CallContext], Coroutine[object, object, A]]:
+    method: Callable[[S, Q, X], Coroutine[object, object, A]],
+) -> Callable[[S, Q, X], Coroutine[object, object, A]]:
     """Let a method with one answer raise what it has to say."""
 
     @wraps(method)
-    async def answer(servicer: S, request: Q, context: CallContext) -> A:
+    async def answer(servicer: S, request: Q, context: X) -> A:
         try:
             return await method(servicer, request, context)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a status

@@ -10,12 +10,23 @@ from protocol.cli.exits import Exit
 from protocol.cli.main import EPILOG, app
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
-COMMANDS = sorted(str(it.callback.__name__) for it in app.registered_commands if it.callback)
+COMMANDS = sorted(
+    [
+        *(str(it.callback.__name__) for it in app.registered_commands if it.callback),
+        *(
+            f"{group.name} {it.name}"
+            for group in app.registered_groups
+            for it in (group.typer_instance.registered_commands if group.typer_instance else ())
+        ),
+    ]
+)
 
 
 def documented() -> dict[str, str]:
     """Rows of the table of commands, by command."""
-    return {name: row for row, name in re.findall(r"^(\| `polyplane (\w+).*)$", README, re.MULTILINE)}
+    return {
+        name: row for row, name in re.findall(r"^(\| `polyplane ((?:quantum )?\w+).*)$", README, re.MULTILINE)
+    }
 
 
 def test_every_command_is_in_the_readme() -> None:
@@ -24,10 +35,10 @@ def test_every_command_is_in_the_readme() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_flag_is_in_the_readme(command: str) -> None:
-    said = CliRunner().invoke(app, [command, "--help"], terminal_width=200).output
-    flags = set(re.findall(r"(?:^|\s)(--[a-z]+)", said.split("Options:")[1]))
+    said = CliRunner().invoke(app, [*command.split(), "--help"], terminal_width=200).output
+    flags = set(re.findall(r"(?:^|\s)(--[a-z-]+)", said.split("Options:")[1]))
     common = {"--help", "--server", "--output", "--follow"}
-    assert flags - common <= set(re.findall(r"--[a-z]+", documented()[command]))
+    assert flags - common <= set(re.findall(r"--[a-z-]+", documented()[command]))
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -4,6 +4,7 @@
 2. Reports of one run reach its pod in the order in which the engine made them.
 3. A report that could not be stored is told again after a pause, then perhaps after later ones: pods
    tolerate repeats and gaps.
+4. A report of a pod that was deleted meanwhile is left out without a word: its engine was told to forget.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from actors.effects.engines.engine import (
     RunLaunched,
     RunOrder,
 )
-from actors.kernel.decider import Rejection
+from actors.kernel.decider import Code, Rejection
 from actors.kernel.kernel import Kernel
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.post import TRANSIENT
@@ -139,6 +140,8 @@ class PodWorld:
             return
         if answer.code in TRANSIENT:
             self._later(PAUSE_S, lambda: self.report(report))
+            return
+        if answer.code is Code.NOT_FOUND:
             return
         structlog.get_logger().warning(
             "report_refused", pod=report.key.pod, run=report.key.run, reason=answer.reason

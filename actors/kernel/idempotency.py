@@ -15,6 +15,7 @@ from collections.abc import Callable
 from actors.kernel.decider import Code, Rejection
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Keyed
+from events.codec import UnreadableEvent
 from events.receipt import ReceiptRecorded
 from events.record import Recorded
 
@@ -53,10 +54,13 @@ class Keys:
         """
         while (other := self._under_way.get(keyed.stream)) is not None:
             await other
-        record = self._read(keyed.stream)
-        if record is not None:
-            receipt = _receipt(record)
-            result = self._decode(receipt.topic, receipt.result) if receipt.topic else None
+        try:
+            record = self._read(keyed.stream)
+            receipt = None if record is None else _receipt(record)
+            result = self._decode(receipt.topic, receipt.result) if receipt and receipt.topic else None
+        except UnreadableEvent as error:
+            return Rejection(Code.UNAVAILABLE, f"what the idempotency key stands for cannot be read: {error}")
+        if record is not None and receipt is not None:
             if is_kept(result):
                 is_same = receipt.fingerprint == keyed.fingerprint
                 return Accepted(result, record.revision) if is_same else OTHER_REQUEST

@@ -20,6 +20,7 @@ from protocol.pb.peloton.api.v1alpha.pod.svc import pod_svc_pb2
 from tests.conformance.peloton.client import Client, Code, Made, pod_name, refused, watch_jobs, watch_pods
 from tests.conformance.peloton.disks import filled, small_disk
 from tests.conformance.peloton.server import QUICK, SIMULATED, Server
+from tests.conformance.peloton.test_idempotency import send_create
 from tests.protocol.peloton.messages import job
 
 BAD = "job.invented:7"
@@ -101,6 +102,24 @@ def test_only_the_commands_of_its_entity_are_refused(damaged: Damaged) -> None:
     client.run(job(name="new"))
     assert damaged.server.get("/healthz")[0] == 200
     assert damaged.server.said().count("stream_unreadable") == 1
+
+
+def test_a_key_whose_answer_cannot_be_read_makes_nothing_anew(damaged: Damaged) -> None:
+    send = send_create(job(name="keyed"))
+    first = send(damaged.client, "a-key")
+    database = sqlite3.connect(Path(damaged.server.data) / "journal.sqlite")
+    with database:
+        change = "UPDATE stored_events SET topic = ? WHERE originator_id LIKE 'receipt/%'"
+        (topic,) = database.execute(
+            "SELECT topic FROM stored_events WHERE originator_id LIKE 'receipt/%'"
+        ).fetchone()
+        assert database.execute(change, (BAD,)).rowcount == 1
+    with refused(Code.UNAVAILABLE, "idempotency key", BAD):
+        send(damaged.client, "a-key")
+    with database:
+        database.execute(change, (topic,))
+    database.close()
+    assert send(damaged.client, "a-key") == first
 
 
 def test_it_is_back_when_it_can_be_read(damaged: Damaged) -> None:

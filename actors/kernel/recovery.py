@@ -35,24 +35,22 @@ class Recovery:
 
     def take(self, record: Recorded) -> None:
         """Take in the next event of the journal."""
-        if entity_of(record.stream) not in self._entities:
-            return
-        actor = self._directory.resident(record.stream)
+        stream, version = record.stream, record.version
+        actor = self._directory.resident(stream)
         if actor is None:
-            actor = self._directory.place(record.stream)
-            self._catch_up(actor, record.version)
-        before = actor.sent_until
-        actor.load((record,), recall=False)
-        tail = self._tails.get(record.stream)
+            if entity_of(stream) not in self._entities:
+                return
+            actor = self._directory.place(stream)
+            self._catch_up(actor, version)
+        is_news = actor.replay(record)
+        tail = self._tails.get(stream)
         if tail is None:
-            tail = self._tails[record.stream] = []
-        if actor.sent_until != before:
+            tail = self._tails[stream] = []
+        if is_news:
             tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
-            if record.stream in self._sends:
-                self._sends[record.stream] = [
-                    kept for kept in self._sends[record.stream] if kept[0] > actor.sent_until
-                ]
-        tail.append((record.version, record.revision, record.event, actor.state))
+            if stream in self._sends:
+                self._sends[stream] = [kept for kept in self._sends[stream] if kept[0] > actor.sent_until]
+        tail.append((version, record.revision, record.event, actor.state))
         if len(tail) > TAIL:  # short, so that taking the first out costs nothing
             self._look_through(actor, tail.pop(0))
 

@@ -29,14 +29,15 @@ class Recovery:
     def __init__(self, entities: Mapping[str, Entity[Any]], directory: Directory, reader: Streams) -> None:
         self._entities = entities
         self._directory = directory
+        self._resident = directory.resident
         self._reader = reader
         self._tails: dict[str, list[Kept]] = {}
         self._sends: dict[str, list[tuple[int, int, int, Send]]] = {}
 
     def take(self, record: Recorded) -> None:
         """Take in the next event of the journal."""
-        stream, version = record.stream, record.version
-        actor = self._directory.resident(stream)
+        revision, stream, version, event, _, _ = record
+        actor = self._resident(stream)
         if actor is None:
             if entity_of(stream) not in self._entities:
                 return
@@ -50,7 +51,7 @@ class Recovery:
             tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
             if stream in self._sends:
                 self._sends[stream] = [kept for kept in self._sends[stream] if kept[0] > actor.sent_until]
-        tail.append((version, record.revision, record.event, actor.state))
+        tail.append((version, revision, event, actor.state))
         if len(tail) > TAIL:  # short, so that taking the first out costs nothing
             self._look_through(actor, tail.pop(0))
 

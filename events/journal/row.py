@@ -88,7 +88,7 @@ class Decoder:
 
         With `is_lenient` what is wrong with an event alone is in the event's place instead.
         """
-        decode = self._codec.decode_map
+        decode, make = self._codec.decode_map, Recorded._make
         packed, envelope = self._packed, self._envelope
         for revision, stream, version, topic, state in rows:
             try:
@@ -110,7 +110,7 @@ class Decoder:
                 if not is_lenient:
                     raise
                 event = error
-            yield Recorded(revision, stream, version, event, envelope, is_last)
+            yield make((revision, stream, version, event, envelope, is_last))
 
     def _resolve(self, topic: str, named: msgpack.ExtType) -> object:
         if named.code != BLOB:

@@ -7,6 +7,7 @@
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,8 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "restart": restart.measure,
     }
 )
+BUSY = 0.5
+"""Load above which somebody else is at work."""
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -51,6 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the rows of these names, or all."""
     wanted = _parser().parse_args(arguments)
     names: list[str] = wanted.names or list(ROWS)
+    if (load := os.getloadavg()[0]) > BUSY:
+        print(f"this machine is busy (load {load:.1f}): expect figures to be noise", file=sys.stderr)
     results: list[Result] = []
     broken: list[str] = []
     for name in names:

@@ -3,10 +3,11 @@
 1. A row is written whole, from the view alone; equal views are equal rows.
 2. The body of a live job is without its maps by instance: they may have 100 000 entries, change
    with each report, and are in memory while the job lives. `with_instances` puts them back.
-3. What keywords are looked for in is the job's spec, folded to one case; attachments are not opened.
+3. What keywords are looked for in is the job's spec, folded to one case: as its façade has it in an
+   attachment, if that façade says how to read it, else as the kernel has it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from immutables import Map
@@ -27,6 +28,9 @@ class Encoder(Protocol):
 
 
 Row = tuple[str | int | bytes, ...]
+
+Texts = Mapping[str, Callable[[bytes], Iterable[str]]]
+"""By kind of attachment: gives the texts of its body."""
 
 REMEMBERED_SPECS = 1_024
 """Specs of jobs of which the folded texts are remembered."""
@@ -68,10 +72,12 @@ class Rows:
 
     Args:
         codec: Writes bodies; knows `projections.view.TOPICS`.
+        texts: Reads attachments.
     """
 
-    def __init__(self, codec: Encoder) -> None:
+    def __init__(self, codec: Encoder, texts: Texts) -> None:
         self._codec = codec
+        self._texts = texts
         self._keywords: dict[int, tuple[JobSpec, str]] = {}
         """By `id` of the spec, which is kept along, so that its id names nothing else meanwhile."""
 
@@ -128,13 +134,16 @@ class Rows:
             return known[1]
         if len(self._keywords) >= REMEMBERED_SPECS:
             self._keywords.clear()
-        text = keywords_of(spec)
+        text = keywords_of(spec, self._texts)
         self._keywords[id(spec)] = (spec, text)
         return text
 
 
-def keywords_of(spec: JobSpec) -> str:
+def keywords_of(spec: JobSpec, texts: Texts) -> str:
     """Return all texts of a job's spec, one on a line, folded to one case."""
+    for attachment in spec.attachments:
+        if (read := texts.get(attachment.kind)) is not None:
+            return "\n".join(read(attachment.body)).casefold()
     return "\n".join(_texts(spec)).casefold()
 
 

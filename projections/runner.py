@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from events.codec import UnreadableEvent
 from projections.hot import Advance, HotViews
 from projections.listing import ColdViews
 from projections.reading import JournalReader
@@ -183,7 +184,7 @@ class ProjectorThread:
         reader = self._journal_reader()
         try:
             self._projector.rebuild(reader)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnreadableEvent) as error:
             self._log.warning("tables.rebuild_failed", error=str(error))
             self._pause()
             return False

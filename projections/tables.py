@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from events.codec import Codec
 from events.job import JobSpec
@@ -18,12 +19,14 @@ from events.pod import PodSpec
 from projections.jobs import JobView
 from projections.pods import PodView
 from projections.queries import JobOrder, PodOrder
-from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows
+from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, Texts
 from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone
 
-SCHEMA = 3
+SCHEMA = 4
 """Raised with every change of tables, columns or the views that bodies hold."""
+
+NO_TEXTS: Texts = MappingProxyType({})
 
 CHUNKS = (64, 8, 1)
 """Rows per statement: one statement is one release of the interpreter's lock, so few are better."""
@@ -72,13 +75,16 @@ class Tables:
         identity: Of the journal that it is made from.
         head: The journal's highest revision.
         codec: Of bodies (`views_codec`); made when not given.
+        texts: Reads what is searched in attachments.
     """
 
-    def __init__(self, path: Path, *, identity: str, head: int, codec: Codec | None = None) -> None:
+    def __init__(
+        self, path: Path, *, identity: str, head: int, codec: Codec | None = None, texts: Texts = NO_TEXTS
+    ) -> None:
         self.path = path
         self.codec = views_codec() if codec is None else codec
         self._identity = identity
-        self._rows = Rows(self.codec)
+        self._rows = Rows(self.codec, texts)
         self._generation = 0
         try:
             self._connection = _connected(path)

@@ -19,6 +19,9 @@ from protocol.sandbox import SandboxDirectory
 from protocol.server import Served, Unservable
 from protocol.settings import RigettiSettings, Settings
 
+TEXTS = {peloton.ATTACHMENT: peloton.texts_of}
+"""How the texts of attachments are read, to be searched."""
+
 
 def make_facades(
     plane: Served, settings: Settings, http_address: SocketAddress
@@ -59,8 +62,7 @@ def _controller(plane: Served, settings: Settings) -> Mapping[ServiceDescriptor,
         plane.task_gateway,
         Calls(rigetti.ORIGIN, new_id=plane.gateway.new_id),
         rules=controller_rules(settings.rigetti),
-        keys=keys,
-        takes_plaintext=settings.takes_plaintext_jobs,
+        programs=rigetti.Programs(keys, takes_plaintext=settings.takes_plaintext_jobs),
         random_id=lambda: str(uuid.uuid4()),
         now=now,
     )

@@ -132,9 +132,14 @@ class Ground(Protocol):
 
 
 class MachineGround:
-    """The ground of a real server. Made inside the running loop."""
+    """The ground of a real server. Made inside the running loop.
 
-    def __init__(self) -> None:
+    Args:
+        log_bytes: What one log of a container may take on disk; 0 for any number.
+    """
+
+    def __init__(self, *, log_bytes: int = 0) -> None:
+        self._log_bytes = log_bytes
         self._loop = asyncio.get_running_loop()
         # Seeded by the system once: ids have to be unique, not secret, and a call of the system each costs.
         self._random = random.Random(random.SystemRandom().getrandbits(256))  # noqa: S311
@@ -183,7 +188,7 @@ class MachineGround:
         """Make the engine of a host."""
         if kind is EngineKind.SIMULATED:
             return SimulatedEngine(name, listener, self.clock)
-        return ProcessEngine(name, path, listener)
+        return ProcessEngine(name, path, listener, log_bytes=self._log_bytes)
 
     def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
         """Make what does tasks in processes."""

@@ -44,9 +44,10 @@ from projections.history import History
 from projections.hot import HotViews
 from projections.listing import ColdViews, TableReader
 from projections.lists import Lists
+from projections.rows import Texts
 from projections.runner import Projector
 from projections.stamp import OutOfPlace
-from projections.tables import Tables
+from projections.tables import NO_TEXTS, Tables
 from projections.tail.hub import Tails
 from projections.watch.hub import Hub
 from projections.watch.selector import Kind
@@ -126,11 +127,8 @@ class Plane:
         self._build()
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Take hold of the data directory and open what is in it, inside a running loop.
-
-        Raises Unusable.
-        """
+    def open(cls, settings: Settings, texts: Texts = NO_TEXTS) -> Self:
+        """Take hold of the data directory and open what is in it, inside a running loop. Raises Unusable."""
         try:
             data = DataDirectory.open(settings.data)
         except (Locked, UnusableDirectory) as error:
@@ -144,13 +142,15 @@ class Plane:
             undo.callback(journal.close)
             head_reader = journal.reader()
             try:
-                tables = Tables(data.views, identity=journal.identity, head=head_reader.head())
+                head = head_reader.head()
+                tables = Tables(data.views, identity=journal.identity, head=head, texts=texts)
             except (OSError, sqlite3.Error) as error:
                 raise Unusable(f"{data.views} cannot be written: {error}") from None
             finally:
                 head_reader.close()
             undo.pop_all()
-            return cls(settings, data, journal, tables, MachineGround())
+            ground = MachineGround(log_bytes=settings.limits.log_mb * 2**20)
+            return cls(settings, data, journal, tables, ground)
 
     # ------------------------------------------------------------ what others see
 

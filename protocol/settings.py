@@ -140,6 +140,8 @@ class LimitSettings(Section):
     inflight_mb: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
     """Bodies in flight, all together."""
     instances_per_job: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    log_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
+    """What a container's stdout or stderr may take on disk, looked at every few seconds; 0 for no bound."""
 
 
 class RetentionSettings(Section):

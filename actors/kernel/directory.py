@@ -218,7 +218,8 @@ class Directory:
                 if len(records) < PAGE:
                     break
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            self._take_out(actor, error)
+            if actor.generation == generation:  # else a later load has the word
+                self._take_out(actor, error)
             return
         self._loaded(actor)
 

@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,11 +64,11 @@ def serve(
 ) -> None:
     """Run the server until it is told to stop."""
     from protocol.cli import serve as command
-    from protocol.facades import make_facades
+    from protocol.facades import TEXTS, make_facades
     from protocol.plane import Plane, Unusable
 
     flags = {"data": data, "listen": listen, "http": http, "config": config, "insecure": insecure}
-    raise typer.Exit(command.serve(flags, Plane.open, make_facades, Unusable))
+    raise typer.Exit(command.serve(flags, partial(Plane.open, texts=TEXTS), make_facades, Unusable))
 
 
 @app.command()

@@ -3,12 +3,14 @@
 1. What is served is what `protocol/sandbox.py` shows: regular files below `logs/` and `sandbox/`.
 2. With `follow=1` the answer goes on as the file grows, and ends when the run has ended.
 3. Files are read in threads, never on the loop.
+4. Of a log whose oldest part was given back to the disk, what is left is served; offsets stay.
 """
 
 import asyncio
+import errno
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import BinaryIO, Protocol
 
 from starlette.requests import Request
@@ -22,6 +24,9 @@ FOLLOW_S = 0.1
 """Pause between looks at a file that is followed."""
 RUN_FORM = re.compile(r"[1-9][0-9]{0,18}")
 MAX_NUMBER = 2**63 - 1
+
+Reading = Callable[[BinaryIO, int, int], Awaitable[tuple[int, bytes]]]
+"""Reads from an offset so many bytes; answers where they begin, and the bytes."""
 
 
 class PodOfFiles(Protocol):
@@ -78,7 +83,8 @@ class RunFiles:
             file = await self._open(pod, run, request.path_params["path"], follow=follow)
         except FileNotFoundError:
             return refuse(404, "no such file")
-        body = self._body(file, numbers["offset"], numbers["limit"], (pod, run) if follow else None)
+        reading = read_on if request.path_params["path"].startswith("logs/") else read
+        body = self._body(file, reading, numbers["offset"], numbers["limit"], (pod, run) if follow else None)
         return StreamingResponse(
             body, media_type="application/octet-stream", headers={"x-content-type-options": "nosniff"}
         )
@@ -95,14 +101,17 @@ class RunFiles:
             await self._pause()
 
     async def _body(
-        self, file: BinaryIO, offset: int, limit: int, of_run: tuple[str, int] | None
+        self, file: BinaryIO, reading: Reading, offset: int, limit: int, of_run: tuple[str, int] | None
     ) -> AsyncIterator[bytes]:
         left = limit or MAX_NUMBER
         with file:
             while left:
                 # Asked before reading: what was written before the end is read after it.
                 is_last = of_run is None or self._draining.is_set() or await self._has_ended(*of_run)
-                while left and (chunk := await read(file, offset, min(CHUNK, left))):
+                while left:
+                    offset, chunk = await reading(file, offset, min(CHUNK, left))
+                    if not chunk:
+                        break
                     offset += len(chunk)
                     left -= len(chunk)
                     yield chunk
@@ -131,6 +140,21 @@ def named(request: Request) -> tuple[str, int]:
     return pod, int(run)
 
 
-async def read(file: BinaryIO, offset: int, size: int) -> bytes:
-    """Read a piece of a file."""
-    return await asyncio.to_thread(os.pread, file.fileno(), size, offset)
+async def read(file: BinaryIO, offset: int, size: int) -> tuple[int, bytes]:
+    """Read a piece of a file; answers where it begins, too."""
+    return offset, await asyncio.to_thread(os.pread, file.fileno(), size, offset)
+
+
+async def read_on(file: BinaryIO, offset: int, size: int) -> tuple[int, bytes]:
+    """Read a piece of a log, whose oldest part may be a hole by now."""
+    return await asyncio.to_thread(_read_on, file.fileno(), offset, size)
+
+
+def _read_on(file: int, offset: int, size: int) -> tuple[int, bytes]:
+    try:
+        offset = os.lseek(file, offset, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return offset, b""  # there is nothing behind it
+    return offset, os.pread(file, size, offset)

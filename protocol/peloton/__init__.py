@@ -1,4 +1,4 @@
-"""Peloton v1alpha: the one thing that the server needs of this façade is `servicers`."""
+"""Peloton v1alpha: the server needs `servicers` of this façade, and `texts_of` what it keeps with jobs."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,12 +13,14 @@ from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2
 from protocol.peloton.hosts import HostServicer
 from protocol.peloton.jobs import JobServicer
 from protocol.peloton.pods import HttpAddress, PodServicer
+from protocol.peloton.translate.job_spec import ATTACHMENT
 from protocol.peloton.translate.rules import Rules
+from protocol.peloton.translate.searched import texts_of
 from protocol.peloton.translate.stored_spec import StoredSpecs
 from protocol.peloton.watch import WatchServicer
 from protocol.sandbox import Sandboxes
 
-__all__ = ["ORIGIN", "Rules", "servicers"]
+__all__ = ["ATTACHMENT", "ORIGIN", "Rules", "servicers", "texts_of"]
 
 ORIGIN = "peloton"
 """What calls through this façade say of where they came from."""

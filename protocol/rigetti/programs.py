@@ -93,6 +93,19 @@ class Checked:
     declarations: tuple[Declaration, ...]
 
 
+class Reading(Protocol):
+    """What is asked about jobs."""
+
+    async def check(self, job: job_pb2.EncryptedControllerJob, max_qubits: int) -> Checked:
+        """Decrypt, parse and check a job. Refuses one that cannot be run."""
+
+    def check_patches(self, checked: Checked, configuration: job_pb2.JobExecutionConfiguration) -> None:
+        """Refuse values that do not fit what the programme declares."""
+
+    def open(self, program: Attachment, arguments: Attachment | None, execution: str) -> bytes:
+        """Return what a worker is given for an execution. Raises ValueError."""
+
+
 class Programs:
     """Reads jobs.
 

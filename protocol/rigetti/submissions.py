@@ -12,7 +12,7 @@ from actors.kernel.decider import Code, Rejection
 from actors.task.commands import NewTask, TaskGroup
 from protocol.gateway import Refused
 from protocol.pb.rigetti.controller import service_pb2 as pb
-from protocol.rigetti.programs import JOB, Checked, Programs
+from protocol.rigetti.programs import JOB, Checked, Reading
 from protocol.rigetti.rules import ADMIN, Rules
 from protocol.rigetti.translate.refusal import invalid, within
 from protocol.rigetti.translate.stored import store_arguments, store_program
@@ -31,7 +31,7 @@ class Submissions:
     """
 
     def __init__(
-        self, rules: Rules, targets: Targets, programs: Programs, random_id: Callable[[], str]
+        self, rules: Rules, targets: Targets, programs: Reading, random_id: Callable[[], str]
     ) -> None:
         self._rules = rules
         self._targets = targets

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.effects.dispatch import TaskOrder
 from actors.effects.engines.engine import RunKey, RunOrder
 from actors.job.state import ALLOWED as JOB_EDGES
 from actors.job.state import JobState
@@ -28,6 +29,7 @@ from events.record import Delivery, Recorded, entity_of, id_of
 from projections.view import View, fold
 from projections.watch.selector import Selector, matches
 from protocol.simulation.story import LawBroken, Story
+from protocol.simulation.task_book import TaskBook
 from protocol.vocabulary import ENTITIES
 
 
@@ -81,6 +83,7 @@ class Books:
         self._placed: dict[RunKey, str] = {}
         self._stopped: dict[RunKey, EndReason] = {}
         self._ended: dict[RunKey, None] = {}
+        self.tasks = TaskBook()
         self._open: list[Recorded] = []
         self._open_views: dict[str, View] = {}
 
@@ -136,6 +139,11 @@ class Books:
         if key not in self._ended:
             raise LawBroken("effects follow their commit", f"{key} is forgotten before its end is stored")
 
+    def justify_run(self, order: TaskOrder) -> None:
+        """Raise LawBroken unless the task was started and its worker has it, for the first time."""
+        self.read_on()
+        self.tasks.justify(order, self.states)
+
     # ------------------------------------------------------------ reading
 
     def _take(self, record: Recorded) -> None:
@@ -161,6 +169,8 @@ class Books:
             if isinstance(effect, Send):
                 self.unanswered[Delivery(stream, record.version, ordinal)] = effect.to
                 ordinal += 1
+        if isinstance(state, TaskState):
+            self.tasks.fold(stream, record, state)
         view = fold(self.views.get(stream), record)
         if view is not None and view is not self.views.get(stream):
             self.views[stream] = self._open_views[stream] = view
@@ -213,6 +223,7 @@ class Books:
             for record in records
             if isinstance(self.states.get(record.stream), JobState)
         }
+        self.tasks.check(records, self.states)
         noted = Noted(records[0].revision, records[-1].revision, envelope.request_id, views, versions)
         self.appends.append(noted)
         if envelope.request_id:

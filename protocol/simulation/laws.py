@@ -13,16 +13,20 @@ from actors.host.fit import fit
 from actors.host.units import units
 from actors.job.state import JobState
 from actors.pod.state import LIVE, UNPLACED, PodState
+from actors.task.state import TaskState
+from actors.worker.state import WorkerState
 from events.capacity import Resources
 from events.goal import Goal
 from events.job import JobPhase
 from events.pod import PodPhase
 from events.record import id_of
+from events.task import TaskPhase
 from projections.jobs import JobView
 from projections.listing import TableReader
 from projections.pods import PodView
 from projections.queries import JobQuery, PodQuery
 from projections.rows import stored_form
+from projections.tasks import TaskView
 from projections.view import is_gone, is_over
 from protocol.simulation.books import Books
 from protocol.simulation.hosts import Machine
@@ -45,6 +49,7 @@ def check_rest(books: Books, plane: SimulatedPlane, machine: Machine, now: int) 
     check_tables(books, plane)
     check_actors(books, plane)
     check_ledger(books, plane)
+    check_tasks(books, plane, now)
     for stream, pod in books.pods():
         check_pod(stream, pod, plane, now - books.told_at[stream], now)
     for stream, job in books.jobs():
@@ -73,6 +78,7 @@ def check_tables(books: Books, plane: SimulatedPlane) -> None:
     try:
         jobs = reader.jobs(JobQuery(limit=1_000, count_limit=0))
         pods = reader.pods(PodQuery(limit=1_000))
+        tasks = {view.id: reader.task(view.id) for view in books.views.values() if isinstance(view, TaskView)}
     finally:
         reader.close()
     there = [view for view in books.views.values() if not is_gone(view)]
@@ -80,6 +86,9 @@ def check_tables(books: Books, plane: SimulatedPlane) -> None:
     pod_rows = {view.id: view for view in there if isinstance(view, PodView)}
     _equal("tables have what is", {job.id: job for job in jobs.rows}, job_rows)
     _equal("tables have what is", {pod.id: pod for pod in pods.rows}, pod_rows)
+    for view in books.views.values():
+        if isinstance(view, TaskView) and tasks[view.id] != (None if is_gone(view) else view):
+            raise LawBroken("tables have what is", f"{view.id}: {tasks[view.id]} for {view}")
     if (jobs.total, pods.total) != (len(job_rows), len(pod_rows)):
         raise LawBroken("tables count what is", f"{jobs.total} and {pods.total}")
 
@@ -119,6 +128,27 @@ def check_ledger(books: Books, plane: SimulatedPlane) -> None:
             raise LawBroken("the placer counts as the journal", f"{room.host}: {room.free} for {left} MB")
         if [port for port in range(room.ports[0], room.ports[1] + 1) if port in room.used_ports] != ports:
             raise LawBroken("the placer counts as the journal", f"{room.host}: ports, not {ports}")
+
+
+def check_tasks(books: Books, plane: SimulatedPlane, now: int) -> None:
+    """Who waits has somebody before it; what runs is within its limit; what left its worker ends."""
+    for worker, queue in books.tasks.queues.items():
+        place = plane.task_ledger.places.get(worker)
+        if list(place.queue if place is not None else ()) != list(queue):
+            raise LawBroken("the dispatcher counts as the journal", f"{worker}: {place}, not {list(queue)}")
+        has: WorkerState = books.states[worker]
+        if queue and not has.task:
+            raise LawBroken("who waits is started", f"{worker} is {has.phase}, and {list(queue)} wait")
+    for stream, task in books.states.items():
+        if not isinstance(task, TaskState):
+            continue
+        age = now - books.told_at[stream]
+        is_late = task.phase is TaskPhase.RUNNING and age > task.limit_us + PATIENCE
+        if is_late or (task.phase is TaskPhase.POST_PROCESSING and age > PATIENCE):
+            raise LawBroken("tasks come to an end", f"{stream} is {task.phase.value} for {age / 1e6:.0f} s")
+        is_kept = task.phase.is_terminal and task.phase is not TaskPhase.DELETED
+        if is_kept and now > task.ended_at + task.keep_us + PATIENCE:
+            raise LawBroken("nothing is kept longer than asked", f"{stream}: {task}")
 
 
 def check_pod(stream: str, pod: PodState, plane: SimulatedPlane, age: int, now: int) -> None:

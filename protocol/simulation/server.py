@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from actors.effects.dispatch import TaskOrder
+from actors.effects.dispatch.ledger import TaskLedger
 from actors.effects.ledger import Ledger
 from actors.kernel.kernel import Kernel
 from events.codec import Codec
@@ -23,7 +25,8 @@ from projections.tables import Tables, views_codec
 from protocol import peloton
 from protocol.calls import Calls
 from protocol.plane import Plane, Unusable
-from protocol.settings import HostSettings, LimitSettings, Settings
+from protocol.settings import HostSettings, LimitSettings, RigettiSettings, Settings
+from protocol.simulation.controller import PROCESSORS, make_servicers
 from protocol.simulation.ground import Pace, SimulatedGround
 from protocol.simulation.hosts import Machine
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
@@ -59,6 +62,11 @@ class SimulatedPlane(Plane):
     def ledger(self) -> Ledger:
         """The placer's books."""
         return self._placer._ledger  # noqa: SLF001 - compared with the journal, by nobody else
+
+    @property
+    def task_ledger(self) -> TaskLedger:
+        """The dispatcher's books."""
+        return self._work.dispatch._ledger  # noqa: SLF001 - as above
 
     def _workers(self) -> Mapping[str, WorkerSpec]:
         return {name: WorkerSpec(kind="simulated") for name in self.settings.rigetti.processors}
@@ -115,6 +123,8 @@ class Estate:
     blobs: MemoryBlobs
     hosts: tuple[HostSettings, ...] = ()
     """Declared to the next server."""
+    keep_us: int = 10_000_000_000
+    """How long tasks are kept."""
 
     def journal(self) -> Journal:
         """Open the journal."""
@@ -137,6 +147,7 @@ class Supervisor:
         pace: Of the servers' steps.
         story: Told of starts and ends.
         on_commit: Told after each commit of a server.
+        on_run: Told of every task that an engine is given.
     """
 
     def __init__(
@@ -149,7 +160,9 @@ class Supervisor:
         pace: Pace,
         story: Story,
         on_commit: Callable[[], None],
+        on_run: Callable[[TaskOrder], None],
     ) -> None:
+        self._on_run = on_run
         self._loop = loop
         self._chance = chance
         self._estate = estate
@@ -179,11 +192,13 @@ class Supervisor:
             pace=self._pace,
             machine=self._estate.machine,
             on_commit=self._on_commit,
+            on_run=self._on_run,
         )
         self._story.tell(life.name, f"starts, {self.ground.sizes}")
         settings = Settings(
             data=str(self._estate.path),
             hosts=self._estate.hosts,
+            rigetti=RigettiSettings(processors=dict(PROCESSORS)),
             limits=LimitSettings(
                 mailbox=10_000 if self._pace.is_calm else chance.choice((3, 10_000)),
                 watch_buffer_kb=chance.choice((16, 4_096)),
@@ -218,9 +233,12 @@ class Supervisor:
             http_address=lambda: ("192.0.2.1", 80),
             now=lambda: self._loop.now,
         )
+        controller = make_servicers(
+            plane.task_gateway, gateway.new_id, chance, lambda: self._loop.now, self._estate.keep_us
+        )
         paths = {
             path: endpoint
-            for service, servicer in servicers.items()
+            for service, servicer in {**servicers, **controller}.items()
             for path, endpoint in endpoints(service, servicer)
         }
         self._network.connect(paths, life)

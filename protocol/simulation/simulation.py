@@ -33,6 +33,7 @@ from protocol.simulation.loop import SimulatedLoop
 from protocol.simulation.network import Network
 from protocol.simulation.server import Codecs, Estate, Supervisor
 from protocol.simulation.story import EPOCH, LawBroken, Story
+from protocol.simulation.submitters import Ids, Submitter
 from protocol.simulation.trouble import ALL, Kind, Trouble, hosts
 from protocol.simulation.watchers import WatchingClient
 from protocol.simulation.wishes import Known, Wishes
@@ -108,6 +109,7 @@ class Simulation:
             blobs=blobs,
             machine=self._machine,
             hosts=hosts(self._chance("declared")),
+            keep_us=self._chance("keep").choice((15_000_000, 10_000_000_000)),
         )
         self._network = Network(self._loop, self._chance("network"))
         self._pace = Pace(self._loop, self._chance("pace"))
@@ -119,6 +121,7 @@ class Simulation:
             pace=self._pace,
             story=self.story,
             on_commit=self._committed,
+            on_run=self._books.justify_run,
         )
         self._trouble = Trouble(
             chance=self._chance("trouble"),
@@ -144,6 +147,19 @@ class Simulation:
                 is_over=lambda: self._is_calm,
             )
             for number in range(1, chance.randint(2, 5))
+        ]
+        ids = Ids()
+        self._submitters = [
+            Submitter(
+                f"submitter-{number}",
+                chance=self._chance(f"submitter-{number}"),
+                network=self._network,
+                ids=ids,
+                books=self._books,
+                story=self.story,
+                is_over=lambda: self._is_calm,
+            )
+            for number in range(1, self._chance("submitters").randint(2, 3))
         ]
         self._watchers = [
             WatchingClient(
@@ -189,6 +205,8 @@ class Simulation:
     def _run(self) -> None:
         self._supervisor.start()
         people = [self._loop.start(client.run(), f"client-{n}") for n, client in enumerate(self._clients)]
+        for number, submitter in enumerate(self._submitters):
+            people.append(self._loop.start(submitter.run(), f"submitter-{number}"))
         for number, watcher in enumerate(self._watchers):
             self._loop.start(watcher.run(), f"watcher-{number}")
         self._go(lambda: self._loop.steps >= self._steps)

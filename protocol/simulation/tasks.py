@@ -10,6 +10,7 @@ from random import Random
 
 from actors.effects.dispatch import Listener, TaskOrder
 from actors.effects.dispatch.simulated import SimulatedTaskEngine, TaskPlan
+from actors.effects.quantum.result import Result
 from actors.kernel.clock import Clock
 
 SECOND = 1_000_000
@@ -37,11 +38,10 @@ class ChanceTasks(SimulatedTaskEngine):
         self._on_run(order)
         chance = self._chance
         held_us = chance.choice((0, 1_000, SECOND // 2, 3 * SECOND))
+        result = Result((("task", order.task.encode()),), ()).to_bytes()
         match chance.choices(("ends", "leaves", "fails", "crashes", "hangs"), (10, 5, 2, 1, 1))[0]:
             case "leaves":
-                return TaskPlan(
-                    held_us=held_us, after_us=chance.choice((0, SECOND)), result=order.task.encode()
-                )
+                return TaskPlan(held_us=held_us, after_us=chance.choice((0, SECOND)), result=result)
             case "fails":
                 return TaskPlan(held_us=held_us, result=None)
             case "crashes":
@@ -49,4 +49,4 @@ class ChanceTasks(SimulatedTaskEngine):
             case "hangs":
                 return TaskPlan(held_us=FOR_EVER)
             case _:
-                return TaskPlan(held_us=held_us, result=order.task.encode())
+                return TaskPlan(held_us=held_us, result=result)

@@ -11,8 +11,10 @@ from random import Random
 
 import pytest
 
+from actors.effects.dispatch import dispatcher
 from actors.kernel.entity import EntityActor
 from actors.kernel.idempotency import Keys
+from projections import queues
 from projections.hot import Advance
 from projections.watch.hub import Hub
 from protocol.cli.exits import Exit
@@ -86,6 +88,18 @@ def test_a_change_that_watchers_are_not_told_is_found(monkeypatch: pytest.Monkey
     broken = first_broken(faults=()).broken
     assert isinstance(broken, LawBroken)
     assert broken.law.startswith("a watch")
+
+
+def test_a_delay_that_is_told_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "expected_us", lambda task: task.estimate_us)
+    broken = first_broken(faults=()).broken
+    assert isinstance(broken, LawBroken)
+    assert broken.law == "minimum ≤ maximum"
+
+
+def test_a_worker_that_is_lost_without_its_task_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "_losing", lambda worker, _place, _message, loses: ((worker, loses),))
+    assert isinstance(first_broken().broken, LawBroken)
 
 
 def test_time_is_virtual_and_lanes_keep_their_order() -> None:

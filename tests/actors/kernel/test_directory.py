@@ -86,6 +86,26 @@ def test_a_load_that_is_overtaken_by_a_reload_stops() -> None:
     assert not world.fenced
 
 
+def test_a_load_that_fails_after_a_reload_says_nothing() -> None:
+    world = long_stream(SHORT + 5)
+    actor = world.kernel.directory.wake(A)
+    read, reads = world.reader.stream, 0
+
+    def fail_once(*args: object, **fields: object) -> object:
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            raise OSError("no disk")
+        return read(*args, **fields)  # type: ignore[arg-type]
+
+    world.kernel.directory.reload(actor)
+    world.reader.stream = fail_once  # type: ignore[method-assign, assignment]
+    (look,) = world.tell(A, Look())
+    world.settle()
+    assert reads == 2
+    assert look.get() == Accepted(Balance(SHORT + 4), 0)
+
+
 def test_a_stream_may_be_opened_after_its_past() -> None:
     world = long_stream(SHORT + 5)
     world.ask(B, Open())

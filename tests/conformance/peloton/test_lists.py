@@ -136,6 +136,34 @@ def test_every_order_is_taken_and_others_are_refused(client: Client, tag: str) -
             query(client, pagination=pages((name, ASC)))
 
 
+def test_keywords_are_looked_for_in_what_the_client_wrote(client: Client) -> None:
+    word = unique("word")
+    made = client.create(
+        job(
+            name="described",
+            owning_team=f"Team-{word}",
+            description=f"Serves\nthe {word.upper()} page",
+            ldap_groups=[f"group-{word}"],
+            default_spec=pod(container(f"exec {word}"), labels=[label("kind", f"label-{word}")]),
+            instance_count=1,
+        )
+    )
+    for keyword in (
+        "serves",
+        f"the {word} page",
+        f"team-{word}",
+        f"group-{word}",
+        f"label-{word}",
+        f"exec {word}",
+    ):
+        request = svc.QueryJobsRequest(spec=stateless_pb2.QuerySpec(keywords=[keyword, word]))
+        assert [it.job_id.value for it in client.jobs.QueryJobs(request, timeout=20).records] == [made.id]
+    # What the server itself says of every pod, and names of fields, are not in it.
+    for keyword in ("peloton.job_type", "PELOTON_JOB_NAME", "DefaultResPool", "owning_team"):
+        request = svc.QueryJobsRequest(spec=stateless_pb2.QuerySpec(keywords=[keyword, word]))
+        assert not client.jobs.QueryJobs(request, timeout=20).records
+
+
 def test_filters_of_jobs(client: Client, tag: str) -> None:
     mine = [label("tag", tag)]
     assert len(found(client, labels=[*mine, label("third", "1")])) == 4  # all labels must match

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.effects.engines.process.trim import punch_hole
 from events.pod import PodPhase
 from tests.protocol.server.fake import FakePod
 from tests.protocol.server.serving import serving
@@ -92,6 +93,22 @@ async def test_a_file_is_served_whole_or_in_part(tmp_path: Path) -> None:
         assert (status, json.loads(body)["files"]) == (200, ["logs/main/stdout", "sandbox/deep/file"])
         status, body = await get(address, f"{path}/logs/main/stdout?offset=-1")
         assert (status, b"offset: " in body) == (400, True)
+
+
+@pytest.mark.asyncio
+async def test_of_a_log_is_served_what_is_left(tmp_path: Path) -> None:
+    """A log whose beginning was given back keeps its offsets; a sparse file of the pod's is what it is."""
+    content = b"lost" * 4096 + b"what is left"
+    for path in ("logs/main/stdout", "sandbox/sparse"):
+        with write(tmp_path, path, content).open("r+b") as file:
+            punch_hole(file.fileno(), 16384)
+    async with serving(tmp_path) as it:
+        address, path = it.server.http_address, f"/pods/{POD}/1/files"
+        assert await get(address, f"{path}/logs/main/stdout") == (200, b"what is left")
+        for offset, part in ((5, b"what is left"), (16389, b"is left"), (99999, b"")):
+            assert await get(address, f"{path}/logs/main/stdout?offset={offset}") == (200, part)
+        assert await get(address, f"{path}/logs/main/stdout?offset=1&limit=4") == (200, b"what")
+        assert (await get(address, f"{path}/sandbox/sparse"))[1] == bytes(16384) + b"what is left"
 
 
 @pytest.mark.asyncio

@@ -11,7 +11,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +23,7 @@ from actors.effects.engines.process.reactor import Reactor
 from actors.effects.engines.process.record import Order, Record, boot_id
 from actors.effects.engines.process.run import Run, RunName
 from actors.effects.engines.process.seat import Seat
+from actors.effects.engines.process.trim import Trimmer
 
 _CLOSE_GRACE_S = 2.0
 """Between SIGTERM and SIGKILL for what ends with the server."""
@@ -47,6 +48,7 @@ class Agent:
         self._groups = groups.Groups(groups.find_parent())
         self._shelf = shelf.Shelf(files, self._remove)
         self._runs: dict[RunName, Run] = {}
+        self._trimmer = Trimmer(reactor.call_after, self._growing_logs)
         self._server = ""
         self._closing: bool | None = None
         self._idle_since = reactor.now()
@@ -61,6 +63,7 @@ class Agent:
         for run in adopted:
             run.adopt()
         self._seat.announce()
+        self._trimmer.start()
         self._look()
 
     # ------------------------------------------------------------ what a run needs
@@ -88,6 +91,8 @@ class Agent:
     def on_end(self, name: RunName) -> None:
         """Take notice that a run ended."""
         self._idle_since = self._reactor.now()
+        for log in self._runs[name].logs() if name in self._runs else ():
+            self._trimmer.trim(log)
         self._shelf.remove_if_forgotten(name[0], self._is_running)
         self._finish_closing()
 
@@ -109,6 +114,8 @@ class Agent:
             case ["forget_pod", str(pod)]:
                 self._shelf.forget_pod(pod, self._is_running)
                 self.tell("pod_forgotten", pod)
+            case ["bound_logs", int(most)]:
+                self._trimmer.bound = most
             case ["close", bool(end_pods)]:
                 self._close(end_pods=end_pods)
             case _:
@@ -236,6 +243,9 @@ class Agent:
         for run in tuple(self._runs.values()):
             if not run.is_ended and not run.survives and run.server != self._server:
                 run.stop(grace_s)
+
+    def _growing_logs(self) -> Iterator[Path]:
+        return (log for run in self._runs.values() if not run.is_ended for log in run.logs())
 
     def _is_running(self, name: RunName) -> bool:
         return name in self._runs and not self._runs[name].is_ended

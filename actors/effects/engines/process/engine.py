@@ -47,12 +47,29 @@ class _Wish:
 
 
 class ProcessEngine:
-    """The engine of one host on this machine."""
+    """The engine of one host on this machine.
+
+    Args:
+        host: Its name.
+        data: The data directory.
+        listener: Told what its runs do.
+        linger_s: How long its agent stays with neither runs nor server.
+        wrapper: How containers are started: `auto`, or one that is wanted.
+        log_bytes: What one log may take on disk; 0 for any number.
+    """
 
     def __init__(
-        self, host: str, data: Path, listener: Listener, *, linger_s: float = 60.0, wrapper: str = "auto"
+        self,
+        host: str,
+        data: Path,
+        listener: Listener,
+        *,
+        linger_s: float = 60.0,
+        wrapper: str = "auto",
+        log_bytes: int = 0,
     ) -> None:
         self._host = host
+        self._log_bytes = log_bytes
         self._listener = listener
         self._wishes: dict[RunKey, _Wish] = {}
         self._forgotten: dict[RunKey, None] = {}
@@ -120,6 +137,7 @@ class ProcessEngine:
 
     def _on_connected(self) -> None:
         """Say all that the agent may not know."""
+        self._link.send("bound_logs", self._log_bytes)
         taken = []
         for key, wish in self._wishes.items():
             if wish.order is not None:

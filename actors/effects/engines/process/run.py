@@ -13,11 +13,12 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
 from actors.effects.engines.process import groups
+from actors.effects.engines.process.layout import file_name
 from actors.effects.engines.process.record import Order, Record, is_alive, signal_group
 
 RunName = tuple[str, int]
@@ -75,6 +76,13 @@ class Run:
         self._is_stopping = False
         self._is_heard = False
         self._spawns = 0
+
+    def logs(self) -> Iterator[Path]:
+        """Where its containers' logs are, or will be."""
+        directory = self._record.directory.parent / "logs"
+        for name in self._containers:
+            yield directory / file_name(name) / "stdout"
+            yield directory / file_name(name) / "stderr"
 
     def begin(self) -> None:
         """Start a wrapper, or refuse the containers when that fails."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,11 @@ from actors.effects.engines.simulated import SimulatedEngine
 from actors.kernel.clock import LoopClock
 from tests.actors.effects.engines.ear import Ear, gone, processes_below
 
-MakeProcessEngine = Callable[[], ProcessEngine]
+
+class MakeProcessEngine(Protocol):
+    """Makes an engine that is not started."""
+
+    def __call__(self, *, log_bytes: int = 0) -> ProcessEngine: ...
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +53,8 @@ async def make_engine(data: Path, ear: Ear, wrapper: str) -> AsyncIterator[MakeP
     """Makes engines of one host; whatever they started is ended after the test."""
     made = []
 
-    def make() -> ProcessEngine:
-        made.append(ProcessEngine("host-1", data, ear, linger_s=30, wrapper=wrapper))
+    def make(*, log_bytes: int = 0) -> ProcessEngine:
+        made.append(ProcessEngine("host-1", data, ear, linger_s=30, wrapper=wrapper, log_bytes=log_bytes))
         return made[-1]
 
     yield make

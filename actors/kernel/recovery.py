@@ -43,17 +43,23 @@ class Recovery:
                 return
             actor = self._directory.place(stream)
             self._catch_up(actor, version)
-        is_news = actor.replay(record)
+        if actor.replay(record):
+            self._forget_answered(actor)
+        senders = actor.entity.senders
+        if senders is not None and event.__class__ not in senders:
+            return
         tail = self._tails.get(stream)
         if tail is None:
             tail = self._tails[stream] = []
-        if is_news:
-            tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
-            if stream in self._sends:
-                self._sends[stream] = [kept for kept in self._sends[stream] if kept[0] > actor.sent_until]
         tail.append((version, revision, event, actor.state))
         if len(tail) > TAIL:  # short, so that taking the first out costs nothing
             self._look_through(actor, tail.pop(0))
+
+    def _forget_answered(self, actor: EntityActor) -> None:
+        if tail := self._tails.get(actor.stream):
+            tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
+        if sends := self._sends.get(actor.stream):
+            sends[:] = [kept for kept in sends if kept[0] > actor.sent_until]
 
     def unanswered(self) -> Iterator[tuple[EntityActor, Delivery, Send, int]]:
         """Yield each command that its receiver has not taken, in order of its sender's versions.

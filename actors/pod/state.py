@@ -170,9 +170,12 @@ class PodState:
         return next((end for end in self.exits if end.container == container), None)
 
 
-_ONLY = {
-    phase: {kind: after[0] for kind, after in TRANSITIONS.get(phase, {}).items()} for phase in PodPhase
-}
+SENDERS: frozenset[type[PodEvent]] = frozenset(
+    {PodRunStarted, PodStopRequested, PodEnded, PodGoalChanged, PodRunning, PodReconfigured, PodDeleted}
+)
+"""Events at which the pod tells its owner how it is."""
+
+_ONLY = {phase: {kind: after[0] for kind, after in TRANSITIONS.get(phase, {}).items()} for phase in PodPhase}
 """Where an event leads that leads to one phase alone."""
 
 

@@ -4,10 +4,10 @@
 2. `DELETED` is final: no goal follows it.
 """
 
-from enum import StrEnum
+from events.word import Word
 
 
-class Goal(StrEnum):
+class Goal(Word):
     """The state that an entity strives for."""
 
     RUNNING = "running"

@@ -5,14 +5,14 @@
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
 from events.capacity import Resources
 from events.frozen import frozen
+from events.word import Word
 
 
-class HostPhase(StrEnum):
+class HostPhase(Word):
     """Whether a host takes pods."""
 
     UP = "up"
@@ -21,7 +21,7 @@ class HostPhase(StrEnum):
     DOWN = "down"
 
 
-class EngineKind(StrEnum):
+class EngineKind(Word):
     """How a host runs its pods."""
 
     PROCESS = "process"

@@ -11,19 +11,19 @@
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
 from events.attachment import Attachment
 from events.frozen import frozen
 from events.goal import Goal
 from events.pod import PodPhase, PodSpec
+from events.word import Word
 
 InstanceRange = tuple[int, int]
 """First and last instance number, inclusive."""
 
 
-class JobPhase(StrEnum):
+class JobPhase(Word):
     """What is true of a job, derived from what its pods reported."""
 
     PENDING = "pending"
@@ -35,14 +35,14 @@ class JobPhase(StrEnum):
     DELETED = "deleted"
 
 
-class WorkflowKind(StrEnum):
+class WorkflowKind(Word):
     """What a workflow does to the pods."""
 
     UPDATE = "update"
     RESTART = "restart"
 
 
-class WorkflowPhase(StrEnum):
+class WorkflowPhase(Word):
     """Where a workflow stands."""
 
     INITIALIZED = "initialized"

@@ -8,15 +8,15 @@
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
 from events.capacity import Resources
 from events.frozen import frozen
 from events.goal import Goal
+from events.word import Word
 
 
-class PodPhase(StrEnum):
+class PodPhase(Word):
     """Where the current run of a pod stands."""
 
     INITIALIZED = "initialized"
@@ -47,14 +47,14 @@ TERMINAL = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED, PodPhase.LOST, PodPha
 """Phases after which only a new run may follow."""
 
 
-class Restart(StrEnum):
+class Restart(Word):
     """Whether a run that ended by itself is followed by another."""
 
     ALWAYS = "always"
     NEVER = "never"
 
 
-class EndReason(StrEnum):
+class EndReason(Word):
     """Why a run was made to end, or that it ended by itself."""
 
     EXITED = "exited"

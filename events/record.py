@@ -9,8 +9,6 @@
 
 from typing import NamedTuple
 
-from events.frozen import frozen
-
 
 class Delivery(NamedTuple):
     """Identity of a command that one entity sent to another: who repeats it, repeats this."""
@@ -23,9 +21,8 @@ class Delivery(NamedTuple):
     """Position among the commands that this event asked for, from 0."""
 
 
-@frozen
-class Envelope:
-    """Who caused an append, when, and why."""
+class Envelope(NamedTuple):
+    """Who caused an append, when, and why. In the order in which journals keep it."""
 
     at: int
     """Time of the decision: microseconds since the epoch, UTC."""

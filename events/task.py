@@ -8,14 +8,14 @@
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
 from events.attachment import Attachment
 from events.frozen import frozen
+from events.word import Word
 
 
-class TaskPhase(StrEnum):
+class TaskPhase(Word):
     """Where a task is in its life."""
 
     QUEUED = "queued"
@@ -38,7 +38,7 @@ class TaskPhase(StrEnum):
 _TERMINAL = frozenset({TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.CANCELLED, TaskPhase.DELETED})
 
 
-class FailureKind(StrEnum):
+class FailureKind(Word):
     """Whose fault it is that a task failed."""
 
     SERVICE = "service"

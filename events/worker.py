@@ -6,14 +6,14 @@
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
 from events.frozen import frozen
 from events.pod import PodSpec
+from events.word import Word
 
 
-class WorkerPhase(StrEnum):
+class WorkerPhase(Word):
     """Whether a worker takes tasks."""
 
     REGISTERED = "registered"

@@ -7,7 +7,6 @@
 5. A deleted pod's last view has the phase `deleted`; a pod created again is a new view.
 """
 
-from enum import StrEnum
 from typing import assert_never, cast
 
 from events.frozen import frozen, replace
@@ -38,10 +37,11 @@ from events.pod import (
 )
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
+from events.word import Word
 from projections.stamp import OutOfPlace, Stamp, stamp, text_of
 
 
-class ContainerPhase(StrEnum):
+class ContainerPhase(Word):
     """Where one container of the current run stands."""
 
     PENDING = "pending"

@@ -24,6 +24,7 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 
+from actors.kernel.collector import collector_paused
 from protocol.addresses import SocketAddress
 from protocol.auth import Authenticator, BadTokens
 from protocol.gateway import Gateway
@@ -149,11 +150,10 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
         loop.add_signal_handler(signal.SIGHUP, server.reload)
         down.callback(loop.remove_signal_handler, signal.SIGHUP)
         # A journal that is fenced withholds answers, so the start may wait for one that never comes.
-        if not await unless(wishes.stop, plane.start(), plane.fenced):
+        with collector_paused():
+            has_started = await unless(wishes.stop, plane.start(), plane.fenced)
+        if not has_started:
             return FENCED if plane.fenced.is_set() else CLEAN
-        # What replay has built stays: later collections need not look at it again.
-        gc.collect()
-        gc.freeze()
         # SQLite lets go of the interpreter at every row; a thread that wants it back waits this long.
         sys.setswitchinterval(SWITCH_S)
         gc.set_threshold(50_000, 20, 100)

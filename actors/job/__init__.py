@@ -5,7 +5,7 @@ from typing import cast
 
 from actors.job.decider import decide, outstanding, react
 from actors.job.fold import evolve
-from actors.job.state import ALLOWED, TRANSITIONS, JobState, is_finished
+from actors.job.state import ALLOWED, SENDERS, TRANSITIONS, JobState, is_finished
 from actors.kernel.decider import Decide, Entity
 
 ENTITY: Entity[JobState] = Entity(
@@ -15,6 +15,7 @@ ENTITY: Entity[JobState] = Entity(
     react=cast("Callable[[JobState, object], Sequence[object]]", react),
     outstanding=outstanding,
     is_finished=is_finished,
+    senders=SENDERS,
     snapshot_schema=1,
 )
 """The job as the kernel is told of it."""

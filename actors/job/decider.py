@@ -12,7 +12,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from actors.job import rollout
+from actors.job import fold_workflow, rollout
 from actors.job.broadcast import Broadcast
 from actors.job.commands import (
     AbortWorkflow,
@@ -114,7 +114,7 @@ def _create(command: CreateJob) -> Outcome:
     match taken:
         case (WorkflowAdvanced() as advanced,):
             created = replace(created, advanced=advanced)
-            state = evolve(None, stream, created)
+            state = fold_workflow.advanced(state, advanced)
             decision = conclude(state, (), is_wish=True)
         case _:
             decision = conclude(state, (), is_next=True, is_wish=True)

@@ -21,8 +21,10 @@ from events.job import (
     JobCreated,
     JobDeleted,
     JobEvent,
+    JobGoalChanged,
     JobPhase,
     JobPhaseChanged,
+    JobPodStartRequested,
     JobSpec,
     WorkflowAdvanced,
     WorkflowKind,
@@ -66,6 +68,11 @@ TRANSITIONS: Mapping[JobPhase | None, Mapping[type[JobEvent], tuple[JobPhase, ..
 """Phase before -> class of event -> phases after. None stands for a job that never was."""
 
 STEADY: frozenset[type[JobEvent]] = frozenset()
+
+SENDERS: frozenset[type[JobEvent]] = frozenset(
+    {JobCreated, JobGoalChanged, JobPodStartRequested, WorkflowPlanned, WorkflowAdvanced}
+)
+"""Events at which the job tells its pods something, or itself to go on."""
 
 _ANY = (J.PENDING, J.RUNNING, J.SUCCEEDED, J.FAILED, J.KILLING, J.KILLED, J.DELETED)
 

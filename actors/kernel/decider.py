@@ -139,5 +139,7 @@ class Entity(Generic[S]):
     """Effects, other than Send, that may still have to be done."""
     is_finished: Callable[[S], bool] = field(default=lambda _: False)
     """True when nothing more will happen by itself: the first to leave memory."""
+    senders: frozenset[type] | None = None
+    """Classes of the events that may ask for a Send, None for any: a start keeps fewer of the others."""
     snapshot_schema: int = 0
     """Number of the state's form, raised when it changes; 0 for no snapshots. The codec knows the class."""

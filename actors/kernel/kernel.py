@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from actors.kernel.clock import Clock
+from actors.kernel.collector import collector_paused
 from actors.kernel.commits import Commits, Observer, Owed
 from actors.kernel.decider import ArmTimer, Code, Context, Entity, Rejection, Send
 from actors.kernel.directory import Directory
@@ -117,11 +118,12 @@ class Kernel:
         Returns what takes up the work that was left: to be called once everybody is ready.
         """
         recovery = Recovery(self._entities, self.directory, self._reader)
-        for record in records:
-            if record.version == 1:
-                self._known.add(record.stream)
-            recovery.take(record)
-            also(record)
+        with collector_paused():
+            for record in records:
+                if record.version == 1:
+                    self._known.add(record.stream)
+                recovery.take(record)
+                also(record)
         self._known.is_filled = True
         return lambda: self._resume(recovery)
 

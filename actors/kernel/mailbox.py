@@ -129,18 +129,24 @@ class LoopFuture(pykka.Future[T], Generic[T]):
         return self.get()
 
 
+class Stoppable(Protocol):
+    """What may be stopped."""
+
+    is_stopped: bool
+
+
 class StopFlag:
     """Stands for the threading event that pykka expects, without its lock."""
 
-    __slots__ = ("_is_set",)
+    __slots__ = ("_actor",)
 
-    def __init__(self) -> None:
-        self._is_set = False
+    def __init__(self, actor: Stoppable) -> None:
+        self._actor = actor
 
     def set(self) -> None:
         """Mark as stopped."""
-        self._is_set = True
+        self._actor.is_stopped = True
 
     def is_set(self) -> bool:
         """Tell whether it was stopped."""
-        return self._is_set
+        return self._actor.is_stopped

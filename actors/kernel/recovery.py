@@ -29,32 +29,37 @@ class Recovery:
     def __init__(self, entities: Mapping[str, Entity[Any]], directory: Directory, reader: Streams) -> None:
         self._entities = entities
         self._directory = directory
+        self._resident = directory.resident
         self._reader = reader
         self._tails: dict[str, list[Kept]] = {}
         self._sends: dict[str, list[tuple[int, int, int, Send]]] = {}
 
     def take(self, record: Recorded) -> None:
         """Take in the next event of the journal."""
-        if entity_of(record.stream) not in self._entities:
-            return
-        actor = self._directory.resident(record.stream)
+        revision, stream, version, event, _, _ = record
+        actor = self._resident(stream)
         if actor is None:
-            actor = self._directory.place(record.stream)
-            self._catch_up(actor, record.version)
-        before = actor.sent_until
-        actor.load((record,), recall=False)
-        tail = self._tails.get(record.stream)
+            if entity_of(stream) not in self._entities:
+                return
+            actor = self._directory.place(stream)
+            self._catch_up(actor, version)
+        if actor.replay(record):
+            self._forget_answered(actor)
+        senders = actor.entity.senders
+        if senders is not None and event.__class__ not in senders:
+            return
+        tail = self._tails.get(stream)
         if tail is None:
-            tail = self._tails[record.stream] = []
-        if actor.sent_until != before:
-            tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
-            if record.stream in self._sends:
-                self._sends[record.stream] = [
-                    kept for kept in self._sends[record.stream] if kept[0] > actor.sent_until
-                ]
-        tail.append((record.version, record.revision, record.event, actor.state))
+            tail = self._tails[stream] = []
+        tail.append((version, revision, event, actor.state))
         if len(tail) > TAIL:  # short, so that taking the first out costs nothing
             self._look_through(actor, tail.pop(0))
+
+    def _forget_answered(self, actor: EntityActor) -> None:
+        if tail := self._tails.get(actor.stream):
+            tail[:] = [kept for kept in tail if kept[0] > actor.sent_until]
+        if sends := self._sends.get(actor.stream):
+            sends[:] = [kept for kept in sends if kept[0] > actor.sent_until]
 
     def unanswered(self) -> Iterator[tuple[EntityActor, Delivery, Send, int]]:
         """Yield each command that its receiver has not taken, in order of its sender's versions.

@@ -6,7 +6,7 @@ from typing import cast
 from actors.kernel.decider import Decide, Entity
 from actors.pod.decider import decide, outstanding, react
 from actors.pod.fold import evolve
-from actors.pod.state import ALLOWED, TRANSITIONS, PodState, is_finished
+from actors.pod.state import ALLOWED, SENDERS, TRANSITIONS, PodState, is_finished
 
 ENTITY: Entity[PodState] = Entity(
     name="pod",
@@ -15,6 +15,7 @@ ENTITY: Entity[PodState] = Entity(
     react=cast("Callable[[PodState, object], Sequence[object]]", react),
     outstanding=outstanding,
     is_finished=is_finished,
+    senders=SENDERS,
     snapshot_schema=1,
 )
 """The pod as the kernel is told of it."""

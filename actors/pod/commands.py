@@ -4,7 +4,6 @@
 2. A command that names a run is about that run only; told of another run, the pod does nothing.
 """
 
-
 from events.frozen import frozen
 from events.goal import Goal
 from events.pod import EndReason, PodSpec, Port

@@ -45,6 +45,8 @@ def evolve(state: PodState | None, _stream: str, event: PodEvent) -> PodState:
         raise ValueError(f"the stream of a pod begins with {type(event).__name__}")
     phase = phase_after(state.phase, event)
     match event:
+        case PodLaunching() | PodLaunched() | PodStarting() | PodRunning() | PodDeleted():
+            return replace(state, phase=phase)
         case PodQueued():
             return replace(state, phase=phase, queued_for=event.reason)
         case PodPlaced():
@@ -68,8 +70,6 @@ def evolve(state: PodState | None, _stream: str, event: PodEvent) -> PodState:
         case PodReconfigured():
             config = event.config if event.is_applied else state.config
             return replace(state, config=config, desired_config=event.config, desired_spec=event.spec)
-        case PodLaunching() | PodLaunched() | PodStarting() | PodRunning() | PodDeleted():
-            return replace(state, phase=phase)
         case PodRunForgotten():
             return state
         case _:

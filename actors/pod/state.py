@@ -170,6 +170,15 @@ class PodState:
         return next((end for end in self.exits if end.container == container), None)
 
 
+SENDERS: frozenset[type[PodEvent]] = frozenset(
+    {PodRunStarted, PodStopRequested, PodEnded, PodGoalChanged, PodRunning, PodReconfigured, PodDeleted}
+)
+"""Events at which the pod tells its owner how it is."""
+
+_ONLY = {phase: {kind: after[0] for kind, after in TRANSITIONS.get(phase, {}).items()} for phase in PodPhase}
+"""Where an event leads that leads to one phase alone."""
+
+
 def phase_after(phase: PodPhase, event: PodEvent) -> PodPhase:
     """Return the phase that an event leads to. Total: what the table lacks changes nothing."""
     match event:
@@ -178,7 +187,7 @@ def phase_after(phase: PodPhase, event: PodEvent) -> PodPhase:
         case PodEnded():
             return event.phase
         case _:
-            return TRANSITIONS.get(phase, {}).get(type(event), (phase,))[0]
+            return _ONLY[phase].get(event.__class__, phase)
 
 
 def is_finished(state: PodState) -> bool:

@@ -6,8 +6,6 @@
 4. A codec may be used by several threads: packing runs in one call that keeps the interpreter lock.
 """
 
-# ruff: noqa: ANN401 - as conversion.py
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -85,6 +83,8 @@ class Codec:
             decoder = self._decoders[topic]
         from_map, kind = decoder
         try:
+            if body.__class__ is not dict:
+                raise TypeError("not a map")
             return from_map(body, kind)
         except UNREADABLE as error:
             raise Undecodable(topic, f"{type(error).__name__}: {error}") from error
@@ -121,7 +121,7 @@ class Codec:
                 f"class {kind.__qualname__} has the topics {self._encoders[kind][0]!r} and {topic!r}"
             )
         self._encoders[kind] = (topic, self._converter.get_unstructure_hook(kind))
-        self._decoders[topic] = (_maps_only(self._converter.get_structure_hook(kind)), kind)
+        self._decoders[topic] = (self._converter.get_structure_hook(kind), kind)
 
     def _intern(self, kind: type, limit: int) -> None:
         to_map: Callable[[Any], Any] = make_dict_unstructure_fn(
@@ -137,14 +137,3 @@ class Codec:
         )
         self._converter.register_unstructure_hook(kind, values.pack)
         self._converter.register_structure_hook(kind, lambda packed, _: values.unpack(packed))
-
-
-def _maps_only(structure: Structure) -> Structure:
-    """Refuse what is not a map, which a class without required fields would take for one."""
-
-    def checked(body: Any, kind: Any) -> Any:
-        if body.__class__ is not dict:
-            raise TypeError("not a map")
-        return structure(body, kind)
-
-    return checked

@@ -1,6 +1,6 @@
 """The form of an event in a row: `[is last, envelope, body]`, packed by msgpack.
 
-1. The envelope is a bin that holds an array in the order of ENVELOPE; what is missing at its end
+1. The envelope is a bin that holds an array in the order of its fields; what is missing at its end
    has its default, what follows is of a newer version and ignored. It is packed once per append.
 2. The body is a map, or, when it is long, an extension that names the blob in which the map stands.
 3. A longer outer array is of a newer version; what follows the body is ignored.
@@ -29,39 +29,28 @@ BLOB_MARK = b"\xc7\x20\x01"
 BLOB_LENGTH = 35
 """Bytes of such an extension; it is the end of its row's state."""
 
-ENVELOPE = ("at", "principal", "origin", "request_id", "cause", "trace", "delivery", "delivered")
-"""Order of an envelope's fields. New ones are added at the end."""
-
 _SYSTEM = Envelope(at=0)
-_DEFAULTS = tuple(getattr(_SYSTEM, name) for name in ENVELOPE)
+_DELIVERY = Envelope._fields.index("delivery")
 
 
 def pack_envelope(envelope: Envelope) -> bytes:
     """Return the envelope as an array without what is at its default at the end."""
-    values = [getattr(envelope, name) for name in ENVELOPE]
-    while len(values) > 1 and values[-1] == _DEFAULTS[len(values) - 1]:
-        values.pop()
-    packed: bytes = msgpack.packb(values)
+    end = len(envelope)
+    while end > 1 and envelope[end - 1] == _SYSTEM[end - 1]:
+        end -= 1
+    packed: bytes = msgpack.packb(envelope[:end])
     return packed
 
 
 def unpack_envelope(packed: bytes) -> Envelope:
     """Return the envelope."""
     values: tuple[Any, ...] = unpack(packed)
-    at, principal, origin, request_id, cause, trace, delivery, delivered = (
-        *values[: len(_DEFAULTS)],
-        *_DEFAULTS[len(values) :],
-    )
-    return Envelope(
-        at=at,
-        principal=principal,
-        origin=origin,
-        request_id=request_id,
-        cause=cause,
-        trace=trace,
-        delivery=None if delivery is None else Delivery(*delivery[:3]),
-        delivered=delivered,
-    )
+    if len(values) <= _DELIVERY:
+        return Envelope(*values)
+    known = list(values[: len(_SYSTEM)])
+    if known[_DELIVERY] is not None:
+        known[_DELIVERY] = Delivery(*known[_DELIVERY][:3])
+    return Envelope(*known)
 
 
 def beginnings(envelope: Envelope) -> tuple[bytes, bytes]:
@@ -99,7 +88,7 @@ class Decoder:
 
         With `is_lenient` what is wrong with an event alone is in the event's place instead.
         """
-        decode = self._codec.decode_map
+        decode, make = self._codec.decode_map, Recorded._make
         packed, envelope = self._packed, self._envelope
         for revision, stream, version, topic, state in rows:
             try:
@@ -121,7 +110,7 @@ class Decoder:
                 if not is_lenient:
                     raise
                 event = error
-            yield Recorded(revision, stream, version, event, envelope, is_last)
+            yield make((revision, stream, version, event, envelope, is_last))
 
     def _resolve(self, topic: str, named: msgpack.ExtType) -> object:
         if named.code != BLOB:

@@ -21,6 +21,7 @@ from protocol.peloton.errors import stream, unary
 from protocol.peloton.history import spec_of
 from protocol.peloton.pages import each_job, each_pod, jobs_of, pods_of
 from protocol.peloton.pod_specs import PodSpecs
+from protocol.peloton.spelled import SpelledJobs
 from protocol.peloton.translate.ids import job_id, job_stream, read_config, read_job_id
 from protocol.peloton.translate.job_query import read_job_query
 from protocol.peloton.translate.job_spec import read_create
@@ -47,6 +48,7 @@ class JobServicer(WorkflowServicer):
     ) -> None:
         super().__init__(gateway, calls, specs, rules, now)
         self._known = KnownSpecs(rules)
+        self._spelled = SpelledJobs(self._spell)
         self._pod_specs = PodSpecs(gateway, specs)
 
     @unary
@@ -94,17 +96,20 @@ class JobServicer(WorkflowServicer):
     @unary
     async def GetJob(  # noqa: N802
         self, request: svc.GetJobRequest, _: CallContext
-    ) -> svc.GetJobResponse:
+    ) -> svc.GetJobResponse | bytes:
         """Tell of one job: as it is, its summary, or the spec of an earlier configuration."""
         job = await self._job(read_job_id(request.job_id))
         if request.version.value:
             return await self._configured(job, read_config(request.version))
         if request.summary_only:
             return svc.GetJobResponse(summary=spell_job_summary(job, self._specs))
+        return self._spelled.of(job)
+
+    def _spell(self, job: JobView) -> bytes:
         return svc.GetJobResponse(
             job_info=spell_job(job, self._specs),
             workflow_info=spell_current_workflow(job),
-        )
+        ).SerializeToString()
 
     @unary
     async def GetJobIDFromJobName(  # noqa: N802

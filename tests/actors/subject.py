@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from actors.kernel.decider import Context, Decision, Entity, Outcome, Rejection
+from actors.kernel.decider import Context, Decision, Entity, Outcome, Rejection, Send
 
 S = TypeVar("S")
 Edge = tuple[Any, str, Any]
@@ -47,7 +47,10 @@ class Subject(Generic[S]):
                 assert after in self.table[before].get(type(event), ()), (before, event, after)
                 self.edges.add((before, type(event).__name__, after))
             self.events.append(event)
-            self.effects.extend(self.entity.react(self.state, event))
+            effects = self.entity.react(self.state, event)
+            if any(isinstance(effect, Send) for effect in effects) and self.entity.senders is not None:
+                assert type(event) in self.entity.senders
+            self.effects.extend(effects)
 
     def ask(self, command: object, *, now: int = 1_000_000) -> Outcome:
         outcome = self.entity.decide(self.state, command, context(now))

@@ -7,6 +7,7 @@
 5. A deleted pod's last view has the phase `deleted`; a pod created again is a new view.
 """
 
+from sys import intern
 from typing import assert_never, cast
 
 from events.frozen import frozen, replace
@@ -125,7 +126,7 @@ def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
             return replace(view, phase=PodPhase.PENDING, message=event.reason, **seen)
         case PodPlaced():
             return replace(
-                view, phase=PodPhase.PLACED, host=event.host, ports=event.ports, message="", **seen
+                view, phase=PodPhase.PLACED, host=intern(event.host), ports=event.ports, message="", **seen
             )
         case PodLaunching():
             return replace(view, phase=PodPhase.LAUNCHING, **seen)
@@ -182,7 +183,7 @@ def _created(event: PodCreated, recorded: Recorded) -> PodView:
         id=id_of(recorded.stream),
         owner=event.owner,
         instance=event.instance,
-        name=event.name,
+        name=intern(event.name),
         spec=event.spec,
         config=event.config,
         desired_config=event.config,

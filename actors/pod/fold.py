@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable
+from sys import intern
 from typing import assert_never
 
 from actors.pod.state import PodState, begun_again, born, phase_after
@@ -51,7 +52,7 @@ def evolve(state: PodState | None, _stream: str, event: PodEvent) -> PodState:
             return replace(state, phase=phase, queued_for=event.reason)
         case PodPlaced():
             hosts = state.hosts if event.host in state.hosts else (*state.hosts, event.host)
-            return replace(state, phase=phase, host=event.host, ports=event.ports, hosts=hosts)
+            return replace(state, phase=phase, host=intern(event.host), ports=event.ports, hosts=hosts)
         case PodContainerStarted():
             return replace(state, phase=phase, started=(*state.started, event.container))
         case PodContainerExited():

@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Mapping
+from sys import intern
 from types import MappingProxyType
 
 from events.frozen import frozen
@@ -200,7 +201,7 @@ def born(event: PodCreated) -> PodState:
     return PodState(
         owner=event.owner,
         instance=event.instance,
-        name=event.name,
+        name=intern(event.name),
         goal=event.goal,
         phase=phase_after(P.INITIALIZED, event),
         run=event.run,

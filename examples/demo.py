@@ -159,13 +159,17 @@ def directory() -> Iterator[Path]:
             subprocess.run(words, capture_output=True, timeout=LIMIT_S, check=False)  # noqa: S603 - as above
 
 
-def process_of(pod: str) -> int:
-    """The process that a pod of the example runs, which it writes to its log."""
-    with started("logs", "--follow", f"pod/{pod}") as log:
-        word, number = log.first_line().split()
-    if word != "pid":
-        raise Unexpected(f"the log of pod/{pod} begins with {word}")
-    return int(number)
+def processes_of(*pods: str) -> dict[str, int]:
+    """The processes that pods of the example run, which they write to their logs."""
+    found: dict[str, int] = {}
+    with ExitStack() as down:
+        logs = {pod: down.enter_context(started("logs", "--follow", f"pod/{pod}")) for pod in pods}
+        for pod, log in logs.items():
+            word, number = log.first_line().split()
+            must(word == "pid", f"the log of pod/{pod} begins with {word}")
+            found[pod] = int(number)
+            log.process.terminate()
+    return found
 
 
 def since(process: int) -> str:
@@ -211,7 +215,7 @@ class Demonstration:
         file = SERVICE.relative_to(Path.cwd()) if SERVICE.is_relative_to(Path.cwd()) else SERVICE
         self._job = polyplane("submit", "--wait", str(file)).strip()
         self._watch.until("all pods to run", lambda: self._watch.all_are("RUNNING"))
-        self._processes = {pod: process_of(pod) for pod in sorted(self._watch.pods)}
+        self._processes = processes_of(*sorted(self._watch.pods))
 
     def lose_server(self) -> None:
         """The server is killed and started again; nothing else changes."""
@@ -244,7 +248,8 @@ class Demonstration:
         os.kill(killed, signal.SIGKILL)
         watch.until("the pod to fail", lambda: watch.pods[victim].state == "FAILED")
         watch.until("run 2", lambda: (watch.pods[victim].run, watch.pods[victim].state) == ("2", "RUNNING"))
-        again = self._processes[victim] = process_of(victim)
+        self._processes |= processes_of(victim)
+        again = self._processes[victim]
         must(again != killed and since(again) != "", "the pod says that it runs, without a new process")
 
     def stop_job(self) -> None:

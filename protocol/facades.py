@@ -5,6 +5,7 @@
 
 import os
 import pwd
+import random
 import socket
 import time
 import uuid
@@ -47,6 +48,18 @@ def make_facades(
     }
 
 
+class RandomIds:
+    """Makes UUIDs of version 4."""
+
+    def __init__(self) -> None:
+        # Seeded by the system once: ids have to be unique, not secret, and a call of the system each costs.
+        self._bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits  # noqa: S311
+
+    def __call__(self) -> str:
+        """Return another one."""
+        return str(uuid.UUID(int=self._bits(128), version=4))
+
+
 def now() -> int:
     """Microseconds since the epoch, UTC."""
     return time.time_ns() // 1000
@@ -63,7 +76,7 @@ def _controller(plane: Served, settings: Settings) -> Mapping[ServiceDescriptor,
         Calls(rigetti.ORIGIN, new_id=plane.gateway.new_id),
         rules=controller_rules(settings.rigetti),
         programs=rigetti.Programs(keys, takes_plaintext=settings.takes_plaintext_jobs),
-        random_id=lambda: str(uuid.uuid4()),
+        random_id=RandomIds(),
         now=now,
     )
 

@@ -7,9 +7,7 @@
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,7 +100,7 @@ class KernelTaskGateway:
         self._read_stream = read_stream
         self._openers = openers
         self._is_open = is_open
-        self._coming: Counter[str] = Counter()
+        self._coming: dict[str, int] = {}
         """Tasks that are decided and not yet seen, by worker."""
         self._reading: dict[str, asyncio.Future[bytes]] = {}
 
@@ -112,61 +110,54 @@ class KernelTaskGateway:
         """Queue what is prepared once it is known that it is no repeat."""
         keyed = _keyed(call)
         if keyed is None:
-            return await self._submit(await self._prepared(prepare), call, None)
+            return await self._submit(prepare, call, None)
         claimed = await self._kernel.claim(keyed, self._is_kept)
         if isinstance(claimed, Rejection):
             raise Refused(claimed)
         if not isinstance(claimed, Keyed):
             return _accepted(claimed.result)
-        keyed, is_held = claimed, True
+        return await self._submit(prepare, call, claimed)
+
+    async def _submit(self, prepare: Prepare, call: Call, keyed: Keyed | None) -> TasksAccepted:
+        is_held = keyed is not None
+        wanted: dict[str, int] = {}
         try:
-            submission = await self._prepared(prepare)
-            with self._room(submission):
-                is_held = False
-                return await self._ask(submission, call, keyed)
+            if not self._is_open():
+                raise Refused(ENDING)
+            submission = await prepare()
+            self._take_room(submission, wanted)
+            is_held = False  # from here on the answer gives the key back
+            first = submission.groups[0].tasks[0].id
+            request = _request(call, SubmitTasks(groups=submission.groups), keyed)
+            answer = await self._kernel.ask(f"task/{first}", request, is_claimed=keyed is not None)
         finally:
-            if is_held:
+            if is_held and keyed is not None:
                 self._kernel.give_back(keyed)
+            for worker, count in wanted.items():
+                self._coming[worker] -= count
+        if isinstance(answer, Rejection):
+            raise Refused(answer)
+        return _accepted(answer.result)
+
+    def _take_room(self, submission: Submission, wanted: dict[str, int]) -> None:
+        """Hold room in the queues, until what takes it is seen there, or refuse."""
+        asked: dict[str, int] = {}
+        for group in submission.groups:
+            asked[group.worker] = asked.get(group.worker, 0) + len(group.tasks)
+        for worker, count in asked.items():
+            if len(self._hot.queues.of(worker)) + self._coming.get(worker, 0) + count > submission.capacity:
+                reason = f"the queue has no room for {count} more; it may hold {submission.capacity}"
+                details = (("worker", worker), (CAPACITY, str(submission.capacity)))
+                raise Refused(Rejection(Code.EXHAUSTED, reason, details=details))
+        for worker, count in asked.items():
+            self._coming[worker] = self._coming.get(worker, 0) + count
+        wanted.update(asked)
 
     def _is_kept(self, result: object) -> bool:
         """Return whether any task that a receipt names is still known."""
         if not isinstance(result, TasksAccepted):
             return True
         return any(self.task(id) is not None for ids in result.ids for id in ids)  # noqa: A001
-
-    async def _prepared(self, prepare: Prepare) -> Submission:
-        if not self._is_open():
-            raise Refused(ENDING)
-        return await prepare()
-
-    async def _submit(self, submission: Submission, call: Call, keyed: Keyed | None) -> TasksAccepted:
-        with self._room(submission):
-            return await self._ask(submission, call, keyed)
-
-    async def _ask(self, submission: Submission, call: Call, keyed: Keyed | None) -> TasksAccepted:
-        first = submission.groups[0].tasks[0].id
-        request = _request(call, SubmitTasks(groups=submission.groups), keyed)
-        answer = await self._kernel.ask(f"task/{first}", request, is_claimed=keyed is not None)
-        if isinstance(answer, Rejection):
-            raise Refused(answer)
-        return _accepted(answer.result)
-
-    @contextmanager
-    def _room(self, submission: Submission) -> Iterator[None]:
-        """Hold room in the queues until what takes it is seen there."""
-        wanted: Counter[str] = Counter()
-        for group in submission.groups:
-            wanted[group.worker] += len(group.tasks)
-        for worker, count in wanted.items():
-            if len(self._hot.queues.of(worker)) + self._coming[worker] + count > submission.capacity:
-                reason = f"the queue has no room for {count} more; it may hold {submission.capacity}"
-                details = (("worker", worker), (CAPACITY, str(submission.capacity)))
-                raise Refused(Rejection(Code.EXHAUSTED, reason, details=details))
-        self._coming += wanted
-        try:
-            yield
-        finally:
-            self._coming -= wanted
 
     async def cancel(self, ids: Iterable[str], call: Call) -> None:
         """Cancel those of the caller's tasks that still wait."""

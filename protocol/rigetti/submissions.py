@@ -44,9 +44,12 @@ class Submissions:
         """Return what requests want queued, all or none. Refuses the first bad one."""
         if not requests:
             raise invalid("requests", "must have at least one")
+        if not is_batch:
+            groups = [await self._group(request, roles) for request in requests]
+            return Submission(groups=tuple(groups), capacity=self._rules.queue_capacity)
         groups = []
         for place, request in enumerate(requests):
-            with within(f"requests[{place}]" if is_batch else ""):
+            with within(f"requests[{place}]"):
                 groups.append(await self._group(request, roles))
         return Submission(groups=tuple(groups), capacity=self._rules.queue_capacity)
 

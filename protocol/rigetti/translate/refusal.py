@@ -23,12 +23,10 @@ def unknown(what: str) -> Refused:
 
 @contextmanager
 def within(place: str) -> Generator[None, None, None]:
-    """Say of every refusal inside in which part of a request it is; no place is the whole."""
+    """Say of every refusal inside in which part of a request it is."""
     try:
         yield
     except Refused as refused:
-        if not place:
-            raise
         rejection = refused.rejection
         field = f"{place}.{rejection.field}" if rejection.field else place
         raise Refused(replace(rejection, reason=f"{place}: {rejection.reason}", field=field)) from None

@@ -19,7 +19,6 @@ from projections.pods import PodView
 from projections.queues import Queues
 from projections.tasks import TaskView
 from projections.view import View, fold, is_gone, is_over
-from projections.workers import WorkerView
 
 MAX_OVER = 20_000
 """Entities that are over and stay in memory."""
@@ -99,17 +98,23 @@ class HotViews:
         views, touched = self._views, self._open
         for recorded in records:
             stream = recorded.stream
+            revision = recorded.revision
             before = views.get(stream)
             if before is None and recorded.version > 1:
                 before = self._returned(stream)
-            if not self._is_behind(before, recorded):
+            if before is None and recorded.version > 1 and revision <= self._cold.checkpoint:
+                after = None  # there is no view: the tables know that it was deleted later
+            elif before is not None and before.revision >= revision:
+                after = before  # known already, in a replay of what the tables know
+            else:
                 after = fold(before, recorded)
-                if after is not None and after is not before:
-                    self._put(stream, after)
-                    touched[stream] = after
-            self._revision = recorded.revision
+            if after is not None and after is not before:
+                self._put(stream, before, after)
+                touched[stream] = after
+            self._revision = revision
             if recorded.is_last:
-                advances.append(Advance(recorded.revision, dict(sorted(touched.items()))))
+                changed = dict(sorted(touched.items())) if len(touched) > 1 else touched.copy()
+                advances.append(Advance(revision, changed))
                 touched.clear()
         if not self._keeps_all:
             self._forget_gone()
@@ -155,43 +160,38 @@ class HotViews:
 
     # ------------------------------------------------------------ keeping
 
-    def _put(self, stream: str, view: View) -> None:
+    def _put(self, stream: str, before: View | None, view: View) -> None:
+        """Keep a view in place of the one before it, None for none that is in memory."""
         if is_gone(view):
             self._drop(stream)
             if not self._keeps_all:
                 self._gone[stream] = view.revision
             return
         self._gone.pop(stream, None)
-        before = self._views.get(stream)
         self._views[stream] = view
         over = is_over(view)
         self._over.pop(stream, None)
         if over:
             self._over[stream] = view.revision
-        match view:
-            case PodView():
-                self._pods.setdefault(view.owner, {})[view.instance] = view
-                was_live = before is not None and not is_over(before)
-                self._count(view.owner, int(not over) - int(was_live))
-            case HostView():
-                self._hosts[stream] = view
-            case TaskView():
-                self.queues.put(view)
-            case JobView() | WorkerView():
-                pass
-
-    def _is_behind(self, view: View | None, recorded: Recorded) -> bool:
-        """Return whether the view knows the record, in a replay of what the tables know."""
-        if view is not None:
-            return view.revision >= recorded.revision
-        # Not the first event, and yet there is no view: the tables know that it was deleted later.
-        return recorded.version > 1 and recorded.revision <= self._cold.checkpoint
+        if isinstance(view, PodView):
+            owner = view.owner
+            pods = self._pods.get(owner)
+            if pods is None:
+                pods = self._pods[owner] = {}
+            pods[view.instance] = view
+            was_live = before is not None and not is_over(before)
+            if was_live is over:
+                self._count(owner, 1 - 2 * over)
+        elif isinstance(view, HostView):
+            self._hosts[stream] = view
+        elif isinstance(view, TaskView):
+            self.queues.put(view)
 
     def _returned(self, stream: str) -> View | None:
         """Take a view back into memory because something happens to it."""
         view = self.find(stream)
         if view is not None:
-            self._put(stream, view)
+            self._put(stream, None, view)
         return view
 
     def _drop(self, stream: str) -> None:

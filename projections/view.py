@@ -57,15 +57,13 @@ def is_gone(view: View) -> bool:
 
 def is_over(view: View) -> bool:
     """Return whether nothing happens to the entity by itself any more."""
-    match view:
-        case PodView():
-            return view.phase.is_terminal and not view.restart_at
-        case JobView():
-            return view.phase in jobs.ENDED
-        case TaskView():
-            return view.phase.is_terminal
-        case HostView() | WorkerView():
-            return False
+    if isinstance(view, PodView):
+        return view.phase.is_terminal and not view.restart_at
+    if isinstance(view, JobView):
+        return view.phase in jobs.ENDED
+    if isinstance(view, TaskView):
+        return view.phase.is_terminal
+    return False
 
 
 def stream_of(view: View) -> str:

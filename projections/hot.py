@@ -95,32 +95,49 @@ class HotViews:
     def apply(self, records: Iterable[Recorded]) -> list[Advance]:
         """Take in what was committed; return what each append changed, in order."""
         advances: list[Advance] = []
-        views, touched = self._views, self._open
+        touched = self._open
         for recorded in records:
-            stream = recorded.stream
-            revision = recorded.revision
-            before = views.get(stream)
-            if before is None and recorded.version > 1:
-                before = self._returned(stream)
-            if before is None and recorded.version > 1 and revision <= self._cold.checkpoint:
-                after = None  # there is no view: the tables know that it was deleted later
-            elif before is not None and before.revision >= revision:
-                after = before  # known already, in a replay of what the tables know
-            else:
-                after = fold(before, recorded)
-            if after is not None and after is not before:
-                self._put(stream, before, after)
-                touched[stream] = after
-            self._revision = revision
+            self._see(recorded)
             if recorded.is_last:
                 changed = dict(sorted(touched.items())) if len(touched) > 1 else touched.copy()
-                advances.append(Advance(revision, changed))
+                advances.append(Advance(recorded.revision, changed))
                 touched.clear()
+        self._make_room()
+        return advances
+
+    def replay(self, records: Iterable[Recorded]) -> Advance:
+        """As `apply`, when nobody asks for single appends: what all the whole ones have changed."""
+        changed: dict[str, View] = {}
+        revision, touched = 0, self._open
+        for recorded in records:
+            self._see(recorded)
+            if recorded.is_last:
+                revision = recorded.revision
+                changed.update(touched)
+                touched.clear()
+        self._make_room()
+        return Advance(revision, changed)
+
+    def _see(self, recorded: Recorded) -> None:
+        stream, revision = recorded.stream, recorded.revision
+        self._revision = revision
+        before = self._views.get(stream)
+        if before is None and recorded.version > 1:
+            before = self._returned(stream)
+            if before is None and revision <= self._cold.checkpoint:
+                return  # the tables know that it was deleted later
+        if before is not None and before.revision >= revision:
+            return  # known already, in a replay of what the tables know
+        after = fold(before, recorded)
+        if after is not None and after is not before:
+            self._put(stream, before, after)
+            self._open[stream] = after
+
+    def _make_room(self) -> None:
         if not self._keeps_all:
             self._forget_gone()
             if len(self._over) > self._max_over:
                 self._evict()
-        return advances
 
     def find(self, stream: str) -> View | None:
         """Return the view of a stream, from the tables when it left memory; None when there is none."""

@@ -256,18 +256,13 @@ def _container_changed(
     view: PodView, event: PodContainerStarted | PodContainerExited, seen: Stamp
 ) -> PodView:
     is_killing = view.phase in (PodPhase.KILLING, PodPhase.PREEMPTING)
-    phase = view.phase
+    phase, spec, before = view.phase, view.spec, view.init_containers
     if isinstance(event, PodContainerStarted) and phase is PodPhase.LAUNCHED:
         phase = PodPhase.STARTING
-    return replace(
-        view,
-        phase=phase,
-        containers=_changed(view.containers, view.spec.containers, event, is_killing=is_killing),
-        init_containers=_changed(
-            view.init_containers, view.spec.init_containers, event, is_killing=is_killing
-        ),
-        **seen,
-    )
+    containers = _changed(view.containers, spec.containers, event, is_killing=is_killing)
+    if spec.init_containers:
+        before = _changed(before, spec.init_containers, event, is_killing=is_killing)
+    return replace(view, phase=phase, containers=containers, init_containers=before, **seen)
 
 
 def _changed(
@@ -278,13 +273,13 @@ def _changed(
     is_killing: bool,
 ) -> tuple[ContainerView, ...]:
     """Return the containers with what one of them told; untouched when it is none of them."""
-    if all(spec.name != event.container for spec in specs):
-        return known
-    before = known or tuple(ContainerView(name=spec.name) for spec in specs)
-    return tuple(
-        _told(container, event, is_killing=is_killing) if container.name == event.container else container
-        for container in before
-    )
+    told = event.container
+    before = known or tuple([ContainerView(name=spec.name) for spec in specs])
+    for place, container in enumerate(before):
+        if container.name == told:
+            after = _told(container, event, is_killing=is_killing)
+            return (*before[:place], after, *before[place + 1 :])
+    return known
 
 
 def _told(

@@ -104,7 +104,7 @@ def replay(
 ) -> None:
     """Bring hot views, and the tables behind them, from where they are to the journal's head."""
     while records := reader.page(hot.revision + 1, page, until):
-        projector.offer(hot.apply(records))
+        projector.offer((hot.replay(records),))
         projector.step()
 
 

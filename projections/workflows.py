@@ -170,14 +170,15 @@ def moved(workflow: WorkflowView, event: WorkflowMove, at: int) -> WorkflowView:
                 updated_at=at,
             )
         case WorkflowInstanceEnded():
-            flying = workflow.in_flight
+            flying, instance = workflow.in_flight, event.instance
             phase = WorkflowPhase.FAILED if event.has_failed else WorkflowPhase.SUCCEEDED
+            known, change = workflow.instance_changes, WorkflowChange(at=at, phase=phase)
             return replace(
                 workflow,
-                in_flight=flying.delete(event.instance) if event.instance in flying else flying,
+                in_flight=flying.delete(instance) if instance in flying else flying,
                 completed=workflow.completed + int(not event.has_failed),
                 failed=workflow.failed + int(event.has_failed),
-                instance_changes=_changed(workflow, (event.instance,), phase, at),
+                instance_changes=known.set(instance, (*known.get(instance, ()), change)),
                 updated_at=at,
             )
         case WorkflowPhaseChanged():

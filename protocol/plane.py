@@ -311,7 +311,7 @@ class Plane:
         try:
             records = reader.scan()
             while part := list(islice(records, SCAN_PAGE)):
-                self._projector.offer(self._hot.apply(part))
+                self._projector.offer((self._hot.replay(part),))
                 yield from part
         finally:
             reader.close()

@@ -23,6 +23,14 @@ from events.pod import (
 )
 from events.record import Recorded, entity_of, id_of
 
+HEEDED = frozenset(
+    {
+        *(HostRegistered, HostRespecified, HostPhaseChanged),
+        *(PodCreated, PodRunStarted, PodReconfigured, PodPlaced, PodEnded, PodDeleted),
+    }
+)
+"""Classes of events that the books change with: most events are none of them."""
+
 
 @dataclass(slots=True)
 class HostAccount:
@@ -87,6 +95,8 @@ class Ledger:
 
     def fold(self, record: Recorded) -> bool:
         """Take in what was committed; tell whether there may now be more room."""
+        if record.event.__class__ not in HEEDED:
+            return False
         match entity_of(record.stream):
             case "pod":
                 return self._fold_pod(id_of(record.stream), record.event)

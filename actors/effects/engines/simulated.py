@@ -27,6 +27,10 @@ from actors.effects.engines.engine import (
 from actors.kernel.clock import Clock, Timer
 from events.pod import PodSpec
 
+_AT_ONCE = 100
+"""Runs that are taken over at once."""
+_PAUSE = 20_000
+"""Microseconds between those and the next."""
 _FAILED_START = 126
 _MICROSECONDS = 1_000_000
 _EXIT_CODES = frozenset(str(code) for code in range(256))
@@ -52,6 +56,10 @@ class SimulatedEngine:
         self._clock = clock
         self._runs: dict[RunKey, _Run] = {}
         self._forgotten: dict[str, int] = {}  # highest run that was forgotten, by pod
+        self._taken_over = 0
+        """Runs taken over since the last pause."""
+        self._next_at = 0
+        """When the next ones are taken over."""
 
     async def start(self) -> None:
         """Do nothing: there is nothing to make ready."""
@@ -83,10 +91,22 @@ class SimulatedEngine:
         """Repeat what is known of these runs; unknown ones are taken over."""
         for order in orders:
             key = RunKey(pod=order.pod, run=order.run)
-            is_unknown = key not in self._runs
-            self.launch(order)
-            if is_unknown and not order.spec.survives_server:
+            if key in self._runs or key.run <= self._forgotten.get(key.pod, 0):
+                self.launch(order)
+            elif order.spec.survives_server:
+                self._run(key).begin(order.spec, after=self._turn())
+            else:
+                self.launch(order)
                 self.stop(key, grace_s=0)
+
+    def _turn(self) -> int:
+        """Return in how many microseconds the next run is taken over: few at once, for they all report."""
+        now = self._clock.now()
+        if now > self._next_at or self._taken_over >= _AT_ONCE:
+            self._next_at = max(now, self._next_at + _PAUSE) if self._taken_over >= _AT_ONCE else now
+            self._taken_over = 0
+        self._taken_over += 1
+        return self._next_at - now
 
     def forget(self, key: RunKey) -> None:
         """Stop repeating the run's end."""
@@ -131,11 +151,11 @@ class _Run:
         self.is_ended = False
         self.survives_server = True
 
-    def begin(self, spec: PodSpec) -> None:
-        """Have it take its course."""
+    def begin(self, spec: PodSpec, *, after: int = 0) -> None:
+        """Have it take its course, from so many microseconds on."""
         self.survives_server = spec.survives_server
         plan = plan_of(spec)
-        self._at(0, lambda: self._launch(spec, plan))
+        self._at(after, lambda: self._launch(spec, plan))
 
     def end(self, signal: str) -> None:
         """End what runs by the signal, and the run; without effect once it ended."""

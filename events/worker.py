@@ -46,10 +46,12 @@ class WorkerRegistered:
 
 @frozen
 class WorkerCalled:
-    """There is work for it: it has a pod from now on."""
+    """There is work for it: it has a pod from now on, or has it still."""
 
     pod: str
     """Stream of the pod."""
+    again: bool = False
+    """Whether the pod was there already: it may have been stopped."""
 
 
 @frozen

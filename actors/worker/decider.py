@@ -3,16 +3,17 @@
 1. `decide` makes facts of a command, `evolve` makes a state of facts, `react` and `outstanding`
    name what must be done in the world. All are pure.
 2. A worker that runs in a pod opens it when there is first work for it: one that is given nothing to
-   do costs nothing. It has the pod start anew when that must not go on, and has it gone when it is
-   dead. What the pod reports changes nothing: whoever talks to what runs in it knows sooner, and says
-   so together with what becomes of the task.
+   do costs nothing. A pod that somebody stopped is started when there is work again. It has the pod
+   start anew when that must not go on, and has it gone when it is dead. What the pod reports changes
+   nothing: whoever talks to what runs in it knows sooner, and says so together with what becomes of
+   the task.
 """
 
 from typing import assert_never
 
 from actors.job.commands import ReportPod
 from actors.kernel.decider import Code, Context, Decision, Opening, Outcome, Rejection, Send
-from actors.pod.commands import DeletePod, ReconfigurePod, RestartPod
+from actors.pod.commands import DeletePod, ReconfigurePod, RestartPod, StartPod
 from actors.worker.commands import (
     CallWorker,
     DrainWorker,
@@ -93,8 +94,10 @@ def _register(state: WorkerState | None, command: RegisterWorker) -> Outcome:
 
 def _call(state: WorkerState, command: CallWorker, context: Context) -> Decision:
     spec = state.spec.pod
-    if spec is None or state.pod or state.phase is not P.REGISTERED:
+    if spec is None or state.phase is not P.REGISTERED:
         return Decision()
+    if state.pod:
+        return Decision(events=(WorkerCalled(pod=state.pod, again=True),))
     owner, pod = f"worker/{command.name}", f"pod/{context.new_id()}-0"
     created = PodCreated(owner=owner, instance=0, config=1, spec=spec, name=command.name)
     return Decision(events=(WorkerCalled(pod=pod),), opens=(Opening(pod, (created,)),))
@@ -121,7 +124,8 @@ def evolve(state: WorkerState | None, _stream: str, event: WorkerEvent) -> Worke
     phase = phase_after(state.phase, event)
     match event:
         case WorkerCalled():
-            return replace(state, phase=phase, pod=event.pod, config=1)
+            config = state.config if event.again else 1
+            return replace(state, phase=phase, pod=event.pod, config=config)
         case WorkerReady():
             return replace(state, phase=phase, reason="")
         case WorkerTook():
@@ -151,7 +155,9 @@ def react(state: WorkerState, event: WorkerEvent) -> tuple[Send, ...]:
             return (Send(state.pod, RestartPod()),) if event.restart and state.pod else ()
         case WorkerDied():
             return (Send(state.gone, DeletePod()),) if state.gone else ()
-        case WorkerCalled() | WorkerReady() | WorkerTook() | WorkerFreed() | WorkerDraining():
+        case WorkerCalled():
+            return (Send(state.pod, StartPod()),) if event.again else ()
+        case WorkerReady() | WorkerTook() | WorkerFreed() | WorkerDraining():
             return ()
         case _:
             assert_never(event)

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from actors.job.commands import ReportPod
 from actors.kernel.decider import Code, Decision, Opening, Send
-from actors.pod.commands import DeletePod, ReconfigurePod, RestartPod
+from actors.pod.commands import DeletePod, ReconfigurePod, RestartPod, StartPod
 from actors.worker import ALLOWED, TRANSITIONS, WorkerState, evolve
 from actors.worker.commands import (
     CallWorker,
@@ -81,8 +81,17 @@ def test_a_worker_opens_its_pod_when_there_is_work() -> None:
     assert decision.events == (WorkerCalled(pod="pod/id-0"),)
     created = PodCreated(owner="worker/w", instance=0, config=1, spec=POD, name="w")
     assert decision.opens == (Opening("pod/id-0", (created,)),)
-    assert called().decided(CallWorker(name="w")) == Decision()
     assert registered(BARE).decided(CallWorker(name="w")) == Decision()
+
+
+def test_a_pod_that_is_there_is_started_again() -> None:
+    """Somebody may have stopped it."""
+    worker = called()
+    again = WorkerCalled(pod="pod/id-0", again=True)
+    assert worker.decided(CallWorker(name="w")).events == (again,)
+    assert worker.effects == [Send("pod/id-0", StartPod())]
+    worker.decided(ReadyWorker())
+    assert worker.decided(CallWorker(name="w")) == Decision()
 
 
 def test_a_worker_that_is_declared_otherwise_has_its_pod_follow() -> None:

@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from protocol.pb.rigetti.controller import service_pb2 as pb
-from tests.conformance.peloton.server import Server
+from tests.conformance.peloton.server import PROGRAM, Server
 from tests.conformance.rigetti.client import ANGLE, Client, Code, Outcome, Status, configuration, job, refused
 
 
@@ -84,6 +85,30 @@ def test_a_crash_fails_the_job_and_the_worker_is_replaced(client: Client, runnin
     assert result.status == Outcome.SERVICE_FAILURE
     assert result.status_message
     assert client.result(client.one(job())).status == Outcome.SUCCESS
+
+
+def test_an_engine_that_somebody_stops_is_started_when_there_is_work(client: Client, running: Server) -> None:
+    """Whoever may stop pods may stop this one; the job that it has fails."""
+    holding = client.busy()
+    worker = show(running, "worker/local-1")
+    stopped = subprocess.run(
+        [PROGRAM, "stop", str(worker["pod"]), "--server", running.grpc], check=False, timeout=20
+    )
+    assert stopped.returncode == 0
+    assert client.result(holding).status == Outcome.SERVICE_FAILURE
+    assert client.result(client.one(job())).status == Outcome.SUCCESS
+
+
+def show(server: Server, entity: str) -> dict[str, object]:
+    """What the server knows of an entity."""
+    shown = subprocess.run(
+        [PROGRAM, "show", entity, "-o", "json", "--server", server.grpc],
+        capture_output=True,
+        check=True,
+        timeout=20,
+    )
+    state: dict[str, object] = json.loads(shown.stdout)["state"]
+    return state
 
 
 def engine(server: Server) -> int:

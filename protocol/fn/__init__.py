@@ -1,0 +1,1 @@
+"""Fn's runner protocol."""

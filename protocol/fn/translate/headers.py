@@ -1,0 +1,71 @@
+"""Headers on their way to a function and back.
+
+1. What belongs to one connection (hop-by-hop) never passes, either way; everything else does.
+2. Nothing that is not a header by the letter passes: a line break in a value would be another header.
+3. Two headers are ours alone: `Fn-Call-Id` and `Fn-Deadline` overwrite what came with the call.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from protocol.fn.translate.model import CallModel
+from protocol.fn.translate.outcomes import Unfit, invalid_header, request_header_too_large
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection",
+     b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)  # fmt: skip
+OURS = frozenset({b"host", b"content-length", b"fn-call-id", b"fn-deadline"})
+"""Headers of a request that are never the client's."""
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+
+
+def request_headers(model: CallModel, deadline_at: int, limit: int) -> Headers:
+    """Return the headers of a call as its function gets them.
+
+    Args:
+        model: The call.
+        deadline_at: Microseconds since the epoch, UTC.
+        limit: Bytes that they may have together.
+
+    Raises:
+        Unfit: when one is none, or all together are too long.
+    """
+    headers: list[tuple[bytes, bytes]] = [(b"Host", b"localhost"), (b"Transfer-Encoding", b"chunked")]
+    for name, values in model.headers:
+        key = name.encode()
+        for value in values:
+            line = (key, value.strip(" \t").encode())
+            if not (_NAME.match(key) and _VALUE.match(line[1])):
+                raise Unfit(invalid_header(name))
+            if not _is_left_out(line) and key.lower() not in OURS:
+                headers.append(line)
+    call_id = model.id.strip(" \t").encode()
+    if not _VALUE.match(call_id):
+        raise Unfit(invalid_header("Fn-Call-Id"))
+    headers += [(b"Fn-Call-Id", call_id), (b"Fn-Deadline", _whole_seconds(deadline_at))]
+    if sum(len(name) + len(value) + 4 for name, value in headers) > limit:
+        raise Unfit(request_header_too_large(limit))
+    return tuple(headers)
+
+
+def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a response as the client gets them."""
+    return tuple(
+        (name.decode("latin-1"), value.decode("utf-8", "replace"))
+        for name, value in headers
+        if name.lower() not in HOP_BY_HOP
+    )
+
+
+def _is_left_out(line: tuple[bytes, bytes]) -> bool:
+    name, value = line[0].lower(), line[1].lower()
+    return name in HOP_BY_HOP and not (name == b"te" and value == b"trailers")
+
+
+def _whole_seconds(at: int) -> bytes:
+    return datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()

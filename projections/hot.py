@@ -106,14 +106,19 @@ class HotViews:
         return advances
 
     def replay(self, records: Iterable[Recorded]) -> Advance:
-        """As `apply`, when nobody asks for single appends: what all the whole ones have changed."""
+        """As `apply`, when nobody asks for single appends: what all whole ones have changed.
+
+        Left out are changes that the tables have. What they know of an entity later is taken from them
+        here, so that an older change would stay the newest, and undo it.
+        """
         changed: dict[str, View] = {}
-        revision, touched = 0, self._open
+        revision, touched, known = 0, self._open, self._cold.checkpoint
         for recorded in records:
             self._see(recorded)
             if recorded.is_last:
                 revision = recorded.revision
-                changed.update(touched)
+                if revision > known:
+                    changed.update(touched)
                 touched.clear()
         self._make_room()
         return Advance(revision, changed)

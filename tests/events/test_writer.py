@@ -101,23 +101,28 @@ async def test_the_epoch_changes_on_the_loop_with_the_outcomes_that_tell_why() -
 
 
 @pytest.mark.asyncio
-async def test_the_writer_lingers_only_after_a_batch_of_many() -> None:
+async def test_the_writer_lingers_after_a_batch_the_longer_the_more_it_held() -> None:
     journal, told = Journal.in_memory(CODEC), Told()
     waits: list[float] = []
     writer = Writer(
-        Committer(journal), asyncio.get_running_loop(), told, linger_s=0.25, busy_appends=2, wait=waits.append
+        Committer(journal, batch_events=5),
+        asyncio.get_running_loop(),
+        told,
+        linger_s=4.0,
+        linger_each_s=1.0,
+        wait=waits.append,
     )
-    for n in range(3):  # before the start: one batch of three
+    for n in range(8):  # before the start: a batch of five, and one of three
         writer.submit(append(f"pod/{n}", [1]))
     writer.start()
-    await told.count(3)
-    assert waits == []  # it was idle
-    writer.submit(append("pod/3", [1]))
-    await told.count(4)
-    assert waits == [0.25]  # three were many
-    writer.submit(append("pod/4", [1]))
-    await told.count(5)
-    assert waits == [0.25]  # one was not
+    await told.count(8)
+    assert waits == [4.0]
+    writer.submit(append("pod/8", [1]))
+    await told.count(9)
+    assert waits == [4.0, 3.0]
+    writer.submit(append("pod/9", [1]))  # the one before came alone
+    await told.count(10)
+    assert waits == [4.0, 3.0]
     writer.close()
 
 

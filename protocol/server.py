@@ -24,6 +24,7 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 
+from actors.effects.slots import Slots
 from actors.kernel.collector import collector_paused
 from protocol.addresses import SocketAddress
 from protocol.auth import Authenticator, BadTokens
@@ -84,6 +85,10 @@ class Served(Protocol):
     @property
     def task_gateway(self) -> TaskGateway:
         """The door for façades that queue work."""
+
+    @property
+    def slots(self) -> Slots:
+        """Processes that are kept warm, for façades that call functions."""
 
     @property
     def reloads(self) -> "list[Callable[[], None]]":

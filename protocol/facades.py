@@ -50,6 +50,7 @@ def make_facades(
             Calls(fn.ORIGIN, new_id=gateway.new_id),
             functions=declared_functions(settings.fn),
             rules=call_rules(settings.fn),
+            new_id=gateway.new_id,
             now=now,
         ),
     }

@@ -30,7 +30,7 @@ from protocol.addresses import SocketAddress
 from protocol.auth import Authenticator, BadTokens
 from protocol.gateway import Gateway
 from protocol.health import Health
-from protocol.http.app import build_app
+from protocol.http.app import Routed, build_app
 from protocol.http.files import RunFiles
 from protocol.http.listener import Listener, bind
 from protocol.interceptors.door import Door
@@ -263,6 +263,7 @@ async def build(
         registry=registry,
         files=RunFiles(SandboxDirectory(plane.data.pods), plane.gateway, draining),
         authenticator=authenticator,
+        routes=[route for each in served.values() if isinstance(each, Routed) for route in each.routes],
     )
     listener = Listener(app, bound, settings.auth)
     return Server(

@@ -13,14 +13,20 @@ import grpc
 import structlog
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
+from starlette.routing import Route
 
 from actors.effects.slots import Slots
 from protocol.calls import CallContext, Calls
+from protocol.fn.http import FunctionDoor
 from protocol.fn.pump import Pump
 from protocol.fn.rules import Rules
-from protocol.fn.translate.engagement import Abort
+from protocol.fn.translate.engagement import Abort, Finished
 from protocol.fn.wants import Wants
+from protocol.gateway import Call
 from protocol.pb.fn import runner_pb2 as pb
+
+ORIGIN = "fn"
+"""What calls through this façade say of where they came from."""
 
 
 class StreamContext(CallContext, Protocol):
@@ -34,8 +40,17 @@ class RunnerServicer:
     """Answers for `RunnerProtocol`."""
 
     def __init__(
-        self, *, slots: Slots, wants: Wants, rules: Rules, calls: Calls, now: Callable[[], int]
+        self,
+        *,
+        slots: Slots,
+        wants: Wants,
+        rules: Rules,
+        calls: Calls,
+        new_id: Callable[[], str],
+        now: Callable[[], int],
     ) -> None:
+        self.routes = routes_to(self, new_id)
+        """What answers over HTTP."""
         self._slots = slots
         self._wants = wants
         self._rules = rules
@@ -50,25 +65,35 @@ class RunnerServicer:
         self, requests: AsyncIterator[pb.ClientMsg], context: StreamContext
     ) -> None:
         """Do one call."""
+        last = await self.serve(requests, context.write, self._calls.read(context))
+        if isinstance(last, Abort):
+            await context.abort(grpc.StatusCode.UNKNOWN, last.text)
+        await context.write(last.message)
+
+    async def serve(
+        self,
+        messages: AsyncIterator[pb.ClientMsg],
+        write: Callable[[pb.RunnerMsg], Awaitable[None]],
+        call: Call,
+    ) -> Finished | Abort:
+        """Carry an engagement until the last word, which is returned unsaid."""
         self._active += 1
         self._received += 1
         try:
             last = await Pump(
-                messages=requests,
-                write=context.write,
+                messages=messages,
+                write=write,
                 slots=self._slots,
                 wants=self._wants,
                 rules=self._rules,
-                call=self._calls.read(context),
+                call=call,
                 now=self._now,
                 behind=self._do_behind,
             ).run()
-            if isinstance(last, Abort):
-                await context.abort(grpc.StatusCode.UNKNOWN, last.text)
-            self._refused += last.is_refused
-            await context.write(last.message)
         finally:
             self._active -= 1
+        self._refused += isinstance(last, Finished) and last.is_refused
+        return last
 
     async def Status(self, request: Empty, context: CallContext) -> pb.RunnerStatus:  # noqa: N802
         """Tell how the runner is doing."""
@@ -99,3 +124,10 @@ class RunnerServicer:
         task = asyncio.ensure_future(work)
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
+
+
+def routes_to(runner: RunnerServicer, new_id: Callable[[], str]) -> tuple[Route, ...]:
+    """Return what answers over HTTP."""
+    invoke = FunctionDoor(runner, origin=ORIGIN, new_id=new_id, is_trigger=False)
+    trigger = FunctionDoor(runner, origin=ORIGIN, new_id=new_id, is_trigger=True)
+    return Route("/invoke/{name:path}", invoke, methods=["POST"]), Route("/t/{name:path}", trigger)

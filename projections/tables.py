@@ -4,7 +4,8 @@
    another schema, is damaged or is ahead of the journal is removed and made anew.
 2. A write and the checkpoint that it reaches are one transaction; the disk may lose the newest.
 3. One thread writes. Readers have connections of their own (projections/listing.py).
-4. `job_names` remembers every id ever used under a name, also of jobs that were deleted.
+4. Tasks have rows when they are over: until then they are in memory, and nothing is asked of a table.
+5. `job_names` remembers every id ever used under a name, also of jobs that were deleted.
 """
 
 import sqlite3
@@ -21,7 +22,7 @@ from projections.pods import PodView
 from projections.queries import JobOrder, PodOrder
 from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, Texts
 from projections.tasks import TaskView
-from projections.view import TOPICS, View, is_gone
+from projections.view import TOPICS, View, is_gone, is_over
 
 SCHEMA = 4
 """Raised with every change of tables, columns or the views that bodies hold."""
@@ -134,7 +135,8 @@ class Tables:
                 case PodView():
                     pods.append(view)
                 case TaskView():
-                    tasks.append(view)
+                    if is_over(view):
+                        tasks.append(view)
                 case _:
                     pass  # hosts and workers are few and always in memory: nothing is asked of a table
         self._connection.execute("BEGIN")

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from protocol import inspect, peloton, rigetti
+from protocol import fn, inspect, peloton, rigetti
 from protocol.addresses import SocketAddress
 from protocol.calls import Calls
 from protocol.sandbox import SandboxDirectory
 from protocol.server import Served, Unservable
-from protocol.settings import RigettiSettings, Settings
+from protocol.settings import FnSettings, RigettiSettings, Settings
 
 TEXTS = {peloton.ATTACHMENT: peloton.texts_of}
 """How the texts of attachments are read, to be searched."""
@@ -45,6 +45,14 @@ def make_facades(
             now=now,
         ),
         **_controller(plane, settings),
+        **fn.servicers(
+            plane.slots,
+            Calls(fn.ORIGIN, new_id=gateway.new_id),
+            functions=declared_functions(settings.fn),
+            rules=call_rules(settings.fn),
+            new_id=gateway.new_id,
+            now=now,
+        ),
     }
 
 
@@ -96,6 +104,29 @@ def controller_rules(settings: RigettiSettings) -> rigetti.Rules:
         queue_capacity=settings.queue_capacity,
         managed_settings=frozenset(settings.managed_settings),
         result_wait_s=settings.result_wait_s,
+    )
+
+
+def declared_functions(settings: FnSettings) -> fn.Functions:
+    """Return the functions that the settings declare."""
+    return fn.Functions(
+        {
+            image: fn.Function(
+                command=each.command,
+                directory=str(each.directory.absolute()) if each.directory is not None else "",
+                environment=tuple(each.environment.items()),
+            )
+            for image, each in settings.functions.items()
+        }
+    )
+
+
+def call_rules(settings: FnSettings) -> fn.Rules:
+    """Say what the settings say."""
+    return fn.Rules(
+        takes_detached=settings.detached,
+        response_limit=round(settings.response_mb * 2**20),
+        header_limit=settings.header_kb * 1024,
     )
 
 

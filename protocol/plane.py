@@ -23,6 +23,7 @@ import structlog
 from actors.effects.engines.engine import Engine, Report
 from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
+from actors.effects.slots import SlotRules, Slots
 from actors.kernel.entity import OutOfOrder
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
@@ -165,6 +166,11 @@ class Plane:
         return self._work.gateway
 
     @property
+    def slots(self) -> Slots:
+        """Processes that are kept warm, for façades that call functions."""
+        return self._slots
+
+    @property
     def revision(self) -> int:
         """Revision of the last commit that views have seen."""
         return self._hot.revision
@@ -187,6 +193,7 @@ class Plane:
             "pods_without_host": self._placer.waiting,
             "tasks_queued": self._work.dispatch.waiting,
             "tasks_awaited": len(self._work.endings),
+            "slots": self._slots.count,
             "watchers": sum(self._hub.watchers(kind) for kind in Kind) + len(self._tails),
         }
 
@@ -227,6 +234,7 @@ class Plane:
         resume()
         refused = await declare_hosts(self._kernel, self._hot.hosts(), declared)
         refused = refused or await self._work.dispatch.start(self._workers())
+        self._slots.start()
         if refused is not None:
             raise Unusable(f"what the settings declare was refused: {refused.reason}")
         self._is_started = True
@@ -278,6 +286,19 @@ class Plane:
             spawn=self._spawn,
             is_open=lambda: self.is_serving,
         )
+        self._slots = Slots(
+            kernel=self._kernel,
+            placing=self._placer,
+            clock=ground.clock,
+            later=ground.later,
+            spawn=self._spawn,
+            new_id=new_id,
+            rules=SlotRules(
+                is_patient=self.settings.fn.blocking,
+                evicts=self.settings.fn.idle_eviction,
+                header_limit=self.settings.fn.header_kb * 1024,
+            ),
+        )
         self._world = PodWorld(
             kernel=self._kernel,
             engines=self._engines,
@@ -304,6 +325,7 @@ class Plane:
     def _recall(self, record: Recorded) -> None:
         self._placer.recall(record)
         self._work.dispatch.recall(record)
+        self._slots.recall(record)
 
     def _replayed(self) -> Iterator[Recorded]:
         """Yield the whole journal, having shown each part to the views first."""
@@ -352,6 +374,7 @@ class Plane:
     async def drain(self) -> None:
         """Take no new work; watches end; what was decided is carried through."""
         self._is_draining = True
+        self._slots.drain()
         self._kernel.commits.end()
         self._work.endings.shutdown()
         if self._is_started:
@@ -363,6 +386,7 @@ class Plane:
         self._is_draining = True
         self._work.endings.shutdown()
         await self._work.dispatch.close()
+        self._slots.close()
         await asyncio.gather(
             *(engine.close(end_pods=self.data.is_memory) for engine in self._engines.values())
         )

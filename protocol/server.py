@@ -24,12 +24,13 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 
+from actors.effects.slots import Slots
 from actors.kernel.collector import collector_paused
 from protocol.addresses import SocketAddress
 from protocol.auth import Authenticator, BadTokens
 from protocol.gateway import Gateway
 from protocol.health import Health
-from protocol.http.app import build_app
+from protocol.http.app import Routed, build_app
 from protocol.http.files import RunFiles
 from protocol.http.listener import Listener, bind
 from protocol.interceptors.door import Door
@@ -84,6 +85,10 @@ class Served(Protocol):
     @property
     def task_gateway(self) -> TaskGateway:
         """The door for façades that queue work."""
+
+    @property
+    def slots(self) -> Slots:
+        """Processes that are kept warm, for façades that call functions."""
 
     @property
     def reloads(self) -> "list[Callable[[], None]]":
@@ -258,6 +263,7 @@ async def build(
         registry=registry,
         files=RunFiles(SandboxDirectory(plane.data.pods), plane.gateway, draining),
         authenticator=authenticator,
+        routes=[route for each in served.values() if isinstance(each, Routed) for route in each.routes],
     )
     listener = Listener(app, bound, settings.auth)
     return Server(

@@ -96,11 +96,15 @@ class RigettiSettings(Section):
     keys_file: Path | None = None
     """TOML file with the keys that encrypted jobs are opened with."""
     default_timeout_s: Annotated[float, Field(gt=0, le=365 * 86400)] = 60
+    """How long a job without limit and estimate may hold its processor."""
     maximum_timeout_s: Annotated[float, Field(gt=0, le=365 * 86400)] = 3600
+    """The longest limit that a job may ask for."""
     retention_s: Seconds = 86400
     """How long the result of a job is kept."""
     queue_capacity: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    """Jobs that may wait for one processor."""
     managed_settings: tuple[str, ...] = ("*",)
+    """Settings of a processor that only the role `settings-admin` may change; `*` is every one."""
     result_wait_s: Seconds = 600
     """Longest time that a reader may wait for a result."""
     processors: dict[str, ProcessorSettings] = {"local-1": ProcessorSettings(endpoints=("ep-1",))}

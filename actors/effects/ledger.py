@@ -8,6 +8,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from actors.effects.rooms import Held
 from actors.host.fit import Placement, Room, need_of
 from actors.host.units import Units, units
 from events.host import HostPhase, HostPhaseChanged, HostRegistered, HostRespecified, HostSpec
@@ -74,6 +75,22 @@ class Ledger:
             ports=account.spec.ports,
             used_ports=account.ports,
         )
+
+    def empty_rooms(self) -> Iterable[Room]:
+        """Return what every host would have left with nothing on it."""
+        for host, account in self._hosts.items():
+            yield Room(
+                host=host,
+                phase=account.phase,
+                free=units(account.spec.capacity),
+                ports=account.spec.ports,
+                used_ports=frozenset(),
+            )
+
+    def held(self, pod: str) -> Held | None:
+        """Return what a pod holds, None when it holds nothing."""
+        holding = self._holdings.get(pod)
+        return Held(holding.host, holding.need) if holding is not None else None
 
     def spec_of(self, pod: str) -> PodSpec | None:
         """Return what an unplaced pod is to run, None for a pod that is placed or gone."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from actors.effects.ledger import Ledger
+from actors.effects.rooms import Verdict, judge
 from actors.host.fit import Placement, fit, need_of
 from actors.host.units import Units
 from actors.kernel.decider import Rejection
@@ -94,6 +95,23 @@ class Placer:
     def waiting(self) -> int:
         """Pods without a host."""
         return len(self._asked)
+
+    def judge(
+        self, spec: PodSpec, *, ahead: Sequence[PodSpec], leaving: Iterable[str], evictable: Iterable[str]
+    ) -> Verdict:
+        """Say whether a pod that is not asked for yet would find a host: see `rooms.judge`.
+
+        `leaving` and `evictable` are ids of pods; those that hold nothing make no difference.
+        """
+        held = ((pod, self._ledger.held(pod)) for pod in evictable)
+        return judge(
+            spec,
+            rooms=self._ledger.rooms(),
+            empty=self._ledger.empty_rooms(),
+            ahead=ahead,
+            leaving=[each for each in map(self._ledger.held, leaving) if each is not None],
+            evictable={pod: each for pod, each in held if each is not None},
+        )
 
     def close(self) -> None:
         """Forget who waits; after a restart they ask again."""

@@ -5,7 +5,6 @@
 2. Tasks that are made together are made by the first of them, in one append.
 """
 
-
 from events.attachment import Attachment
 from events.frozen import frozen
 from events.task import FailureKind
@@ -37,6 +36,16 @@ class SubmitTasks:
     """Queue all tasks of all groups, in this order, or none. Asked of the first task of the first group."""
 
     groups: tuple[TaskGroup, ...]
+
+
+@frozen
+class BeginTask:
+    """Be made, and hold the worker at once: for who chose it before there was a task."""
+
+    worker: str
+    limit_us: int
+    keep_us: int
+    program: Attachment | None = None
 
 
 @frozen
@@ -92,7 +101,15 @@ class DeleteTask:
 
 
 TaskCommand = (
-    SubmitTasks | CancelTask | AssignTask | StartTask | ReleaseTask | SucceedTask | FailTask | DeleteTask
+    SubmitTasks
+    | BeginTask
+    | CancelTask
+    | AssignTask
+    | StartTask
+    | ReleaseTask
+    | SucceedTask
+    | FailTask
+    | DeleteTask
 )
 
 

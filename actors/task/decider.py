@@ -12,6 +12,7 @@ from typing import assert_never
 from actors.kernel.decider import ArmTimer, Code, Context, Decision, Opening, Outcome, Rejection
 from actors.task.commands import (
     AssignTask,
+    BeginTask,
     CancelTask,
     DeleteTask,
     FailTask,
@@ -47,10 +48,10 @@ _UNDER_WAY = (P.RUNNING, P.POST_PROCESSING)
 
 def decide(state: TaskState | None, command: TaskCommand, context: Context) -> Outcome:
     """Say whether the command may happen, and what is then true."""
-    if isinstance(command, SubmitTasks):
+    if isinstance(command, SubmitTasks | BeginTask):
         if state is not None:
             return Rejection(Code.ALREADY_EXISTS, "there is a task with this id already")
-        return _submit(command, context)
+        return _submit(command, context) if isinstance(command, SubmitTasks) else _begin(command, context)
     if state is None:
         return _NO_TASK
     match command:
@@ -100,6 +101,17 @@ def _submit(command: SubmitTasks, context: Context) -> Outcome:
     ids = tuple(tuple(task.id for task in group.tasks) for group in command.groups)
     first, *others = openings
     return Decision(events=first.events, opens=tuple(others), result=TasksAccepted(ids=ids))
+
+
+def _begin(command: BeginTask, context: Context) -> Decision:
+    queued = TaskQueued(
+        worker=command.worker,
+        principal=context.principal,
+        limit_us=command.limit_us,
+        keep_us=command.keep_us,
+        program=command.program,
+    )
+    return Decision(events=(queued, TaskStarted(worker=command.worker, at=context.now)))
 
 
 def _queued(group: TaskGroup, task: NewTask, first: str, principal: str) -> TaskQueued:

@@ -1,1 +1,31 @@
-"""Fn's runner protocol."""
+"""Fn's runner protocol: the one thing that the server needs of this façade is `servicers`."""
+
+from collections.abc import Callable, Mapping
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from actors.effects.slots import Slots
+from protocol.calls import Calls
+from protocol.fn.functions import Function, Functions
+from protocol.fn.rules import Rules
+from protocol.fn.runner import ORIGIN, RunnerServicer
+from protocol.fn.wants import Wants
+from protocol.pb.fn import runner_pb2
+
+__all__ = ["ORIGIN", "Function", "Functions", "Rules", "servicers"]
+
+
+def servicers(
+    slots: Slots,
+    calls: Calls,
+    *,
+    functions: Functions,
+    rules: Rules,
+    new_id: Callable[[], str],
+    now: Callable[[], int],
+) -> Mapping[ServiceDescriptor, object]:
+    """Return what answers each service; `now` tells microseconds since the epoch, UTC."""
+    runner = RunnerServicer(
+        slots=slots, wants=Wants(functions, rules), rules=rules, calls=calls, new_id=new_id, now=now
+    )
+    return {runner_pb2.DESCRIPTOR.services_by_name["RunnerProtocol"]: runner}

@@ -1,10 +1,11 @@
-"""The HTTP application: `/healthz`, `/metrics`, the files of runs.
+"""The HTTP application: `/healthz`, `/metrics`, the files of runs, and what façades answer over HTTP.
 
 1. `/healthz` is open to all; everything else asks for what gRPC asks for.
 2. Errors are JSON: `{"error": {"code": 404, "message": "…"}}`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -21,6 +22,15 @@ from protocol.http.files import RunFiles, refuse
 
 OPEN = frozenset({"/healthz"})
 """Paths that need no token."""
+
+
+@runtime_checkable
+class Routed(Protocol):
+    """A servicer that answers over HTTP, too."""
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """What it answers, below paths of its own."""
 
 
 class Door:
@@ -52,6 +62,7 @@ def build_app(
     registry: CollectorRegistry,
     files: RunFiles,
     authenticator: Authenticator,
+    routes: Sequence[Route] = (),
 ) -> ASGIApp:
     """Make the application."""
 
@@ -69,6 +80,7 @@ def build_app(
             Route("/metrics", answer_metrics),
             Route("/pods/{pod}/{run}/files", files.list_run),
             Route("/pods/{pod}/{run}/files/{path:path}", files.serve),
+            *routes,
         ],
         middleware=[Middleware(Door, authenticator=authenticator)],
         exception_handlers={HTTPException: answer_refusal, Exception: answer_fault},

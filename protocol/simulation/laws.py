@@ -87,7 +87,8 @@ def check_tables(books: Books, plane: SimulatedPlane) -> None:
     _equal("tables have what is", {job.id: job for job in jobs.rows}, job_rows)
     _equal("tables have what is", {pod.id: pod for pod in pods.rows}, pod_rows)
     for view in books.views.values():
-        if isinstance(view, TaskView) and tasks[view.id] != (None if is_gone(view) else view):
+        is_stored = is_over(view) and not is_gone(view)
+        if isinstance(view, TaskView) and tasks[view.id] != (view if is_stored else None):
             raise LawBroken("tables have what is", f"{view.id}: {tasks[view.id]} for {view}")
     if (jobs.total, pods.total) != (len(job_rows), len(pod_rows)):
         raise LawBroken("tables count what is", f"{jobs.total} and {pods.total}")

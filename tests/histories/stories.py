@@ -1,6 +1,7 @@
 """The stories that recorded journals tell: each is what clients ask for, and the time in between.
 
-1. A story uses only what a client can ask for, so that it can be told of any version.
+1. A story uses only what a client can ask for, so that it can be told of any version; where nobody
+   hands tasks out, it does that itself.
 2. A story is not changed once its journal is recorded; another one is added.
 """
 
@@ -18,10 +19,32 @@ from actors.job.commands import (
     StopJob,
 )
 from actors.pod.commands import RestartPod, StopPod
+from actors.task.commands import (
+    AssignTask,
+    CancelTask,
+    FailTask,
+    NewTask,
+    ReleaseTask,
+    StartTask,
+    SubmitTasks,
+    SucceedTask,
+    TaskGroup,
+)
+from actors.worker.commands import (
+    CallWorker,
+    DrainWorker,
+    FreeWorker,
+    LoseWorker,
+    ReadyWorker,
+    RegisterWorker,
+    TakeTask,
+)
 from events.attachment import Attachment
 from events.capacity import Resources
 from events.job import JobSpec, WorkflowOptions
 from events.pod import ContainerSpec, PodSpec, PortSpec
+from events.task import FailureKind
+from events.worker import WorkerSpec
 from tests.histories.stepped import Stepped
 
 Story = Callable[[Stepped], None]
@@ -92,6 +115,44 @@ def rollout(plane: Stepped) -> None:
     )
 
 
+def tasks(plane: Stepped) -> None:
+    """Of four tasks two run, one is cancelled, one takes its worker along, which is drained in the end."""
+    worker, pod = "worker/w", PodSpec(containers=(ContainerSpec(name="main", command=("true",)),))
+    ids = [plane.new_id() for _ in range(4)]
+    first, second, third, fourth = (f"task/{id}" for id in ids)  # noqa: A001 - as above
+    group = TaskGroup(
+        worker=worker,
+        limit_us=60_000_000,
+        keep_us=5_000_000,
+        estimate_us=1_000_000,
+        program=Attachment("test.program", 1, b"run"),
+        tasks=tuple(NewTask(id=id, arguments=Attachment("test.arguments", 1, b"x")) for id in ids),  # noqa: A001
+    )
+    plane.ask(worker, RegisterWorker(name="w", spec=WorkerSpec(kind="test", pod=pod)))
+    plane.ask(first, SubmitTasks(groups=(group,)), key="k1", wait_s=1)
+    plane.ask(worker, CallWorker(name="w"), wait_s=2)
+    plane.ask(worker, CallWorker(name="w"), wait_s=2)
+    plane.ask(worker, ReadyWorker())
+    plane.ask(worker, TakeTask(task=first))
+    plane.ask(first, StartTask(worker=worker), wait_s=1)
+    plane.ask(first, ReleaseTask(worker=worker))
+    plane.ask(worker, FreeWorker(task=first))
+    plane.ask(first, SucceedTask(worker=worker, result=b"42"))
+    plane.ask(second, CancelTask())
+    plane.ask(third, AssignTask(worker=worker))
+    plane.ask(worker, TakeTask(task=third))
+    plane.ask(third, StartTask(worker=worker), wait_s=1)
+    plane.ask(third, FailTask(worker=worker, kind=FailureKind.TIMEOUT, message="too long"))
+    plane.ask(worker, LoseWorker(reason="too long", task=third, restart=True), wait_s=2)
+    plane.ask(worker, ReadyWorker())
+    plane.ask(worker, TakeTask(task=fourth))
+    plane.ask(worker, DrainWorker())
+    plane.ask(fourth, StartTask(worker=worker), wait_s=1)
+    plane.ask(fourth, SucceedTask(worker=worker, result=b"43", held_us=7))
+    plane.ask(worker, FreeWorker(task=fourth), wait_s=10)
+    plane.ask(worker, RegisterWorker(name="w", spec=WorkerSpec(kind="test")))
+
+
 STORIES: Mapping[str, Story] = MappingProxyType(
     {
         "service": service,
@@ -101,6 +162,7 @@ STORIES: Mapping[str, Story] = MappingProxyType(
         "rollout": rollout,
         "service-2": service,  # the first workflow is told with the job
         "rollout-2": rollout,
+        "tasks": tasks,
     }
 )
 """By the name of their files."""

@@ -114,9 +114,8 @@ class Dispatch:
 
     def environment(self, pod: str) -> tuple[tuple[str, str], ...]:
         """Return what a pod has to be told in its environment, nothing for one of no worker."""
-        owners = (worker for worker, place in self._ledger.places.items() if place.pod == f"pod/{pod}")
-        worker = next(owners, "")
-        return self._engine.environment(worker) if worker else ()
+        worker = self._ledger.worker_of.get(f"pod/{pod}")
+        return () if worker is None else self._engine.environment(worker)
 
     def recall(self, record: Recorded) -> None:
         """Take in a record of the past, at start."""
@@ -178,8 +177,11 @@ class Dispatch:
             self._look(worker)
 
     def _look(self, worker: str) -> None:
-        place, seat = self._ledger.place(worker), self._seat(worker)
-        if not self._is_serving or not place.queue or seat.steps or seat.task:
+        place = self._ledger.place(worker)
+        if not self._is_serving or not place.queue:
+            return
+        seat = self._seat(worker)
+        if seat.steps or seat.task:
             return
         if place.phase is WorkerPhase.IDLE:
             task, limit_us = next(iter(place.queue.items()))

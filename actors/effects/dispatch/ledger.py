@@ -50,6 +50,8 @@ class TaskLedger:
 
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
+        self.worker_of: dict[str, str] = {}
+        """Worker of each pod, by their streams."""
         self._waits_for: dict[str, str] = {}
 
     def place(self, worker: str) -> Place:
@@ -108,6 +110,7 @@ class TaskLedger:
                 place.is_known, place.phase = True, WorkerPhase.REGISTERED
             case WorkerCalled():
                 place.pod = event.pod
+                self.worker_of[event.pod] = worker
             case WorkerReady():
                 place.phase = WorkerPhase.IDLE
             case WorkerTook():
@@ -123,6 +126,7 @@ class TaskLedger:
             case WorkerDraining():
                 place.phase = WorkerPhase.DRAINING
             case WorkerDied():
+                self.worker_of.pop(place.pod, None)
                 place.phase, place.pod = WorkerPhase.DEAD, ""
             case _:
                 return ""

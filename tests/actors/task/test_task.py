@@ -11,6 +11,7 @@ from actors.kernel.decider import ArmTimer, Code, Opening
 from actors.task import ALLOWED, ENTITY, TRANSITIONS, TaskState, evolve
 from actors.task.commands import (
     AssignTask,
+    BeginTask,
     CancelTask,
     DeleteTask,
     FailTask,
@@ -84,6 +85,18 @@ def test_a_request_makes_all_its_tasks_in_one_decision() -> None:
 
 def test_an_id_is_used_once() -> None:
     assert queued().refused(SubmitTasks(groups=(group("1"),))).code is Code.ALREADY_EXISTS
+
+
+def test_a_task_may_begin_as_it_is_made() -> None:
+    """Who chose the worker before has both in one append."""
+    task = subject()
+    begins = BeginTask(worker=WORKER, limit_us=60_000_000, keep_us=KEEP_US, program=PROGRAM)
+    queued = TaskQueued(
+        worker=WORKER, principal="system", limit_us=60_000_000, keep_us=KEEP_US, program=PROGRAM
+    )
+    assert task.decided(begins).events == (queued, TaskStarted(worker=WORKER, at=NOW))
+    assert task.refused(begins).code is Code.ALREADY_EXISTS
+    assert task.decided(SucceedTask(worker=WORKER, result=b"")).events
 
 
 def test_a_task_that_never_was_is_not_found() -> None:

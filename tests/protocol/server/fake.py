@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from actors.effects.slots import Slots
 from events.pod import PodPhase
 from protocol.cli.serve import serve
 from protocol.gateway import Gateway
@@ -78,6 +79,10 @@ class FakePlane:
 
     @property
     def task_gateway(self) -> TaskGateway:
+        raise NotImplementedError
+
+    @property
+    def slots(self) -> Slots:
         raise NotImplementedError
 
     def metrics(self) -> Mapping[str, float]:

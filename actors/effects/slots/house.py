@@ -1,0 +1,261 @@
+"""Seats: slots as they are in the world, from the wish for one to the end of its pod.
+
+1. A seat is a worker with a session pod, and a directory for its socket that is this user's alone.
+2. What became of a seat is told to whoever wished for it, once, and never inside a call.
+3. What an earlier server left on disk is removed at start; its workers were lost with it (see dispatch).
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from actors.effects.rooms import Fits, Verdict
+from actors.effects.slots.lease import Start, Want
+from actors.effects.slots.seat import SOCKET, NotUp, Seat
+from actors.kernel.clock import Clock
+from actors.kernel.decider import Rejection
+from actors.kernel.kernel import Kernel
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.request import TRANSIENT, Answer
+from actors.worker.commands import CallWorker, DrainWorker, ReadyWorker, RegisterWorker
+from events.journal import Outcome
+from events.pod import PodContainerExited, PodContainerStarted, PodDeleted, PodEnded, PodPlaced, PodSpec
+from events.record import Recorded, entity_of, id_of
+from events.worker import WorkerCalled, WorkerRegistered, WorkerSpec
+
+KIND = "slot"
+DIRECTORY = "directory"
+"""Label of a worker: where its socket is, so that the next server can remove it."""
+PREFIX = "polyplane-slots-"
+PAUSE_S = 1.0
+MAX_PATH = 107
+"""Longest path of a socket on Linux."""
+
+
+class Placing(Protocol):
+    """Who knows what room there is."""
+
+    def judge(
+        self, spec: PodSpec, *, ahead: Sequence[PodSpec], leaving: Iterable[str], evictable: Iterable[str]
+    ) -> Verdict:
+        """Say whether a pod would find a host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Who is told what becomes of seats."""
+
+    up: Callable[[Seat], None]
+    failed: Callable[[Seat, NotUp], None]
+    """It did not come up; it still has to be retired."""
+    died: Callable[[Seat], None]
+    """Its process ended by itself; it still has to be retired."""
+    forgotten: Callable[[Seat], None]
+    """Nothing is left of it."""
+
+
+class House:
+    """All seats."""
+
+    def __init__(
+        self,
+        *,
+        kernel: Kernel,
+        placing: Placing,
+        clock: Clock,
+        later: Callable[[float, Callable[[], None]], object],
+        spawn: Callable[[Awaitable[None]], object],
+        listen_s: float,
+        told: Told,
+    ) -> None:
+        self._kernel = kernel
+        self._placing = placing
+        self._clock = clock
+        self._later = later
+        self._spawn = spawn
+        self._listen_s = listen_s
+        self._told = told
+        self._seats: dict[str, Seat] = {}
+        self._pods: dict[str, Seat] = {}
+        self._promised: list[PodSpec] = []
+        """Seats that the judge said yes to and that are not begun yet."""
+        self._base: Path | None = None
+        self._left: set[Path] = set()
+        kernel.observe(self._observe)
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(tuple(self._seats.values()))
+
+    def seat(self, slot: str) -> Seat | None:
+        """Return a seat, None when nothing is left of it."""
+        return self._seats.get(slot)
+
+    def recall(self, record: Recorded) -> None:
+        """Take in a record of the past, at start."""
+        if isinstance(record.event, WorkerRegistered) and record.event.spec.kind == KIND:
+            directory = Path(dict(record.event.spec.labels).get(DIRECTORY, "")).parent
+            if directory.name.startswith(PREFIX):
+                self._left.add(directory)
+
+    def start(self) -> None:
+        """Remove what an earlier server left."""
+        for directory in self._left:
+            shutil.rmtree(directory, ignore_errors=True)
+        self._left.clear()
+
+    def close(self) -> None:
+        """Let go of everything; what runs ends with its pods."""
+        for seat in self:
+            seat.disconnect()
+        if self._base is not None:
+            shutil.rmtree(self._base, ignore_errors=True)
+
+    # ------------------------------------------------------------ from wish to seat
+
+    def judge(self, want: Want, evictable: Sequence[str]) -> Verdict:
+        """Say whether there is room for a seat, and which ones have to be retired for it.
+
+        Who is told that there is begins the seat next, and retires the others before.
+        """
+        spec = want.spec(Path())
+        unplaced = [seat.spec for seat in self._seats.values() if not (seat.is_placed or seat.is_leaving)]
+        leaving = [seat.pod for seat in self._seats.values() if seat.is_leaving]
+        pods = {self._seats[slot].pod: slot for slot in evictable}
+        verdict = self._placing.judge(
+            spec, ahead=(*unplaced, *self._promised), leaving=leaving, evictable=pods
+        )
+        if isinstance(verdict, Fits):
+            self._promised.append(spec)
+            for pod in verdict.after:
+                self._seats[pods[pod]].is_leaving = True
+            return Fits(tuple(pods[pod] for pod in verdict.after))
+        return verdict
+
+    def begin(self, slot: str, want: Want) -> None:
+        """Begin a seat, under a name that none had before."""
+        self._promised.pop(0)
+        directory = self._directory() / slot[-12:]
+        spec = want.spec(directory / SOCKET)
+        seat = self._seats[slot] = Seat(slot, want.key, directory, spec, want.idle_s)
+        self._spawn(self._bring_up(seat))
+
+    async def _bring_up(self, seat: Seat) -> None:
+        began_at = self._clock.now()
+        try:
+            self._make(seat.directory)
+            await self._call(seat)
+            called_at = self._clock.now()
+            await seat.until_begun()
+            begun_at = self._clock.now()
+            await seat.until_listening(self._listen_s)
+            await self._accepted(self._kernel.tell(f"worker/{seat.slot}", ReadyWorker()))
+        except NotUp as failure:
+            self._told.failed(seat, failure)
+            return
+        spans = (called_at - began_at, begun_at - called_at, self._clock.now() - begun_at)
+        seat.start = Start(*(span * 1000 for span in spans))
+        self._told.up(seat)
+
+    async def _call(self, seat: Seat) -> None:
+        """Open the pod of a slot. Raises NotUp."""
+        labels = ((DIRECTORY, str(seat.directory)),)
+        registers = RegisterWorker(name=seat.slot, spec=WorkerSpec(kind=KIND, labels=labels, pod=seat.spec))
+        # Both are decided at once and stored in one commit.
+        replies = [
+            self._kernel.tell(f"worker/{seat.slot}", command)
+            for command in (registers, CallWorker(name=seat.slot))
+        ]
+        for reply in replies:
+            await self._accepted(reply)
+
+    async def _accepted(self, reply: LoopFuture[Answer]) -> None:
+        answer = await reply
+        if isinstance(answer, Rejection):
+            raise NotUp(answer.reason)
+
+    @staticmethod
+    def _make(directory: Path) -> None:
+        try:
+            directory.mkdir(mode=0o700)
+        except OSError as error:
+            raise NotUp(f"its directory cannot be made: {error.strerror}") from None
+
+    def _directory(self) -> Path:
+        if self._base is None:
+            runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+            longest = len(f"/{PREFIX}12345678/123456789012/{SOCKET}")
+            is_short = bool(runtime) and len(os.fsencode(runtime)) + longest <= MAX_PATH
+            parent = runtime if is_short and os.access(runtime, os.W_OK) else "/tmp"  # noqa: S108 - as above
+            self._base = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        return self._base
+
+    # ------------------------------------------------------------ ends
+
+    def retire(self, seat: Seat, reason: str) -> None:
+        """Have a seat end."""
+        seat.is_leaving = True
+        seat.disconnect()
+        self._drain_worker(seat, reason)
+
+    def _drain_worker(self, seat: Seat, reason: str) -> None:
+        reply = self._kernel.tell(f"worker/{seat.slot}", DrainWorker(reason=reason))
+
+        def answered(_: object) -> None:
+            answer = None
+            with suppress(Exception):
+                answer = reply.get()
+            if isinstance(answer, Rejection) and answer.code in TRANSIENT:
+                self._later(PAUSE_S, lambda: self._drain_worker(seat, reason))
+            elif not seat.pod:
+                self._forget(seat)
+
+        reply.then(answered)
+
+    def _forget(self, seat: Seat) -> None:
+        self._seats.pop(seat.slot, None)
+        self._pods.pop(seat.pod, None)
+        seat.remove()
+        self._told.forgotten(seat)
+
+    # ------------------------------------------------------------ what is committed
+
+    def _observe(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            for record in outcome.records or ():
+                match entity_of(record.stream):
+                    case "pod" if (seat := self._pods.get(id_of(record.stream))) is not None:
+                        self._see_pod(seat, record.event)
+                    case "worker" if isinstance(record.event, WorkerCalled):
+                        if (seat := self._seats.get(id_of(record.stream))) is not None:
+                            seat.pod = id_of(record.event.pod)
+                            self._pods[seat.pod] = seat
+                    case _:
+                        pass
+
+    def _see_pod(self, seat: Seat, event: object) -> None:
+        match event:
+            case PodPlaced():
+                seat.is_placed = True
+            case PodContainerStarted():
+                seat.began.set()
+            case PodContainerExited():
+                how = f"signal {event.signal}" if event.signal else f"exit code {event.exit_code}"
+                self._see_end(seat, event.message or f"its process ended with {how}")
+            case PodEnded():
+                self._see_end(seat, event.message or "its process is gone")
+                self._later(0, lambda: self._forget(seat) if seat.is_leaving else None)
+            case PodDeleted():
+                self._later(0, lambda: self._forget(seat))
+            case _:
+                pass
+
+    def _see_end(self, seat: Seat, how: str) -> None:
+        was_up = seat.path is not None
+        seat.over(how)
+        if was_up and not seat.is_leaving:
+            self._later(0, lambda: self._told.died(seat))

@@ -1,0 +1,108 @@
+"""One slot in the world: the directory of its socket, its pod, the connection to its process.
+
+1. It is told of its pod by what the pod commits; what happened before somebody waits is not lost.
+2. Its directory is its owner's alone, and goes when nothing of the pod is left.
+"""
+
+import asyncio
+import contextlib
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actors.effects.exchange import BadSocket, Exchange, find_socket
+from actors.effects.slots.lease import Start
+from events.pod import PodSpec
+
+SOCKET = "lsnr.sock"
+
+
+class NotUp(Exception):  # noqa: N818 - said of the slot
+    """The slot did not come up; the text says why."""
+
+    def __init__(self, reason: str, *, is_late: bool = False) -> None:
+        super().__init__(reason)
+        self.is_late = is_late
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A slot, from the wish for it to the end of its pod."""
+
+    slot: str
+    key: bytes
+    directory: Path
+    spec: PodSpec
+    idle_s: float
+    pod: str = ""
+    """Id of its pod, empty before it has one."""
+    is_placed: bool = False
+    is_leaving: bool = False
+    """Whether it is to end."""
+    end: str = ""
+    """How its process ended, empty while it has not."""
+    exchange: Exchange | None = None
+    path: Path | None = None
+    start: Start | None = None
+    """How it was started: told to the first who has it."""
+    stamp: int = 0
+    rests_since: int = 0
+    """When it became idle: microseconds since the epoch, UTC."""
+    is_timed: bool = False
+    """Whether somebody will look whether it was idle for its time."""
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when its process was started, and when it ended."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def over(self, how: str) -> None:
+        """Take in that its process is gone."""
+        self.end = self.end or how
+        self.began.set()
+        self.ended.set()
+
+    async def until_begun(self) -> None:
+        """Wait until its process was started. Raises NotUp."""
+        await self.began.wait()
+        if self.end:
+            raise NotUp(self.end)
+
+    async def until_listening(self, within_s: float) -> None:
+        """Wait until its process listens. Raises NotUp."""
+        looking = asyncio.ensure_future(find_socket(self.directory, SOCKET))
+        ending = asyncio.ensure_future(self.ended.wait())
+        try:
+            await asyncio.wait((looking, ending), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            if looking.done():
+                self.path = looking.result()
+            elif ending.done():
+                raise NotUp(self.end)
+            else:
+                raise NotUp(f"not listening within {within_s:g} s", is_late=True)
+        except BadSocket as bad:
+            raise NotUp(str(bad)) from None
+        finally:
+            for each in (looking, ending):
+                each.cancel()
+            with contextlib.suppress(asyncio.CancelledError, BadSocket):
+                await looking
+
+    async def connect(self, header_limit: int) -> Exchange:
+        """Return a connection on which a request may begin. Raises OSError."""
+        if self.end or self.path is None:
+            raise ConnectionRefusedError(self.end)
+        if self.exchange is not None and not self.exchange.is_ready:
+            self.disconnect()
+        if self.exchange is None:
+            self.exchange = await Exchange.open(self.path, header_limit=header_limit)
+        return self.exchange
+
+    def disconnect(self) -> None:
+        """Let go of the connection."""
+        if self.exchange is not None:
+            self.exchange.close()
+            self.exchange = None
+
+    def remove(self) -> None:
+        """Remove what it has on disk."""
+        self.disconnect()
+        shutil.rmtree(self.directory, ignore_errors=True)

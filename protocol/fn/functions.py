@@ -1,0 +1,79 @@
+"""What is run for an image, and how: the pods of functions.
+
+1. A function process has in its environment what the call's configuration says, where to listen, in
+   which form, and PATH; nothing else of the server's.
+2. It runs in the directory that the function names, or else in its pod's own.
+3. It is never started again by itself: whoever needs another slot starts another pod.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from events.capacity import Resources
+from events.pod import ContainerSpec, PodSpec, Restart
+from protocol.fn.translate.model import CallModel
+
+FORMAT, LISTENER = "FN_FORMAT", "FN_LISTENER"
+HTTP_STREAM = "http-stream"
+INHERITED = ("HOME", "LANG", "TZ")
+"""What processes of pods inherit beside PATH."""
+NO_WISH = "-"
+_SCRIPT = (
+    'for name in $1; do unset "$name"; done; [ "$2" = - ] || cd -- "$2" || exit 126; '
+    'shift 2; unset PWD OLDPWD name; exec "$@"'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What is run for an image."""
+
+    command: tuple[str, ...]
+    directory: str = ""
+    """Absolute; empty for the pod's own."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Under what calls configure."""
+
+
+def configured(model: CallModel) -> tuple[tuple[str, str], ...]:
+    """Return the configuration that the key of a slot is of: that of the call, and the form."""
+    complete = {**dict(model.config), FORMAT: HTTP_STREAM, LISTENER: "unix:/tmp/iofs/lsnr.sock"}
+    return tuple(sorted(complete.items(), key=lambda pair: pair[0].encode()))
+
+
+def pod_of(function: Function, model: CallModel) -> Callable[[Path], PodSpec]:
+    """Return what makes the pod of a function, given where it has to make its socket."""
+    return partial(_spec, function, model)
+
+
+def _spec(function: Function, model: CallModel, socket: Path) -> PodSpec:
+    environment = {**dict(function.environment), **dict(model.config)}
+    environment |= {FORMAT: HTTP_STREAM, LISTENER: f"unix:{socket}"}
+    dropped = " ".join(name for name in INHERITED if name not in environment)
+    container = ContainerSpec(
+        name="function",
+        command=("/bin/sh", "-c", _SCRIPT, "sh", dropped, function.directory or NO_WISH, *function.command),
+        environment=tuple(environment.items()),
+        resources=Resources(cpu=model.milli_cpus / 1000, memory_mb=float(model.memory_mb + model.tmpfs_mb)),
+        image=model.image,
+    )
+    return PodSpec(
+        containers=(container,),
+        labels=(("polyplane.worker", "function"),),
+        kill_grace_s=1,
+        restart=Restart.NEVER,
+        survives_server=False,
+    )
+
+
+class Functions:
+    """All functions by image."""
+
+    def __init__(self, by_image: Mapping[str, Function]) -> None:
+        self._by_image = dict(by_image)
+
+    def of(self, image: str) -> Function | None:
+        """Return what is run for an image, None when nothing is known of it."""
+        return self._by_image.get(image)

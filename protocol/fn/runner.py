@@ -1,0 +1,133 @@
+"""RunnerProtocol: engagements, how the runner is doing, and its settings.
+
+1. An engagement that ends by the letter ends with status OK, whatever its call came to; the client's
+   half of the stream is not waited for.
+2. `requestsHandled` counts engagements that were not refused for want of room.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+import grpc
+import structlog
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Struct
+from starlette.routing import Route
+
+from actors.effects.slots import Slots
+from protocol.calls import CallContext, Calls
+from protocol.fn.http import FunctionDoor
+from protocol.fn.pump import Pump
+from protocol.fn.rules import Rules
+from protocol.fn.translate.engagement import Abort, Finished
+from protocol.fn.wants import Wants
+from protocol.gateway import Call
+from protocol.pb.fn import runner_pb2 as pb
+
+ORIGIN = "fn"
+"""What calls through this façade say of where they came from."""
+
+
+class StreamContext(CallContext, Protocol):
+    """A call that is answered by a stream."""
+
+    async def write(self, message: pb.RunnerMsg) -> None:
+        """Send a message."""
+
+
+class RunnerServicer:
+    """Answers for `RunnerProtocol`."""
+
+    def __init__(
+        self,
+        *,
+        slots: Slots,
+        wants: Wants,
+        rules: Rules,
+        calls: Calls,
+        new_id: Callable[[], str],
+        now: Callable[[], int],
+    ) -> None:
+        self.routes = routes_to(self, new_id)
+        """What answers over HTTP."""
+        self._slots = slots
+        self._wants = wants
+        self._rules = rules
+        self._calls = calls
+        self._now = now
+        self._active = 0
+        self._received = 0
+        self._refused = 0
+        self._behind: set[asyncio.Future[None]] = set()
+
+    async def Engage(  # noqa: N802 - the wire's name
+        self, requests: AsyncIterator[pb.ClientMsg], context: StreamContext
+    ) -> None:
+        """Do one call."""
+        last = await self.serve(requests, context.write, self._calls.read(context))
+        if isinstance(last, Abort):
+            await context.abort(grpc.StatusCode.UNKNOWN, last.text)
+        await context.write(last.message)
+
+    async def serve(
+        self,
+        messages: AsyncIterator[pb.ClientMsg],
+        write: Callable[[pb.RunnerMsg], Awaitable[None]],
+        call: Call,
+    ) -> Finished | Abort:
+        """Carry an engagement until the last word, which is returned unsaid."""
+        self._active += 1
+        self._received += 1
+        try:
+            last = await Pump(
+                messages=messages,
+                write=write,
+                slots=self._slots,
+                wants=self._wants,
+                rules=self._rules,
+                call=call,
+                now=self._now,
+                behind=self._do_behind,
+            ).run()
+        finally:
+            self._active -= 1
+        self._refused += isinstance(last, Finished) and last.is_refused
+        return last
+
+    async def Status(self, request: Empty, context: CallContext) -> pb.RunnerStatus:  # noqa: N802
+        """Tell how the runner is doing."""
+        del request, context
+        return self._status()
+
+    async def Status2(self, request: Struct, context: CallContext) -> pb.RunnerStatus:  # noqa: N802
+        """Tell how the runner is doing. There is no status image that the body could be for."""
+        del request, context
+        return self._status()
+
+    async def ConfigureRunner(  # noqa: N802
+        self, request: pb.ConfigMsg, context: CallContext
+    ) -> pb.ConfigStatus:
+        """Take settings, none of which mean anything here, and say so in the log."""
+        del context
+        structlog.get_logger().warning("runner_settings_ignored", count=len(request.config))
+        return pb.ConfigStatus()
+
+    def _status(self) -> pb.RunnerStatus:
+        return pb.RunnerStatus(
+            active=self._active,
+            requestsReceived=self._received,
+            requestsHandled=self._received - self._refused,
+        )
+
+    def _do_behind(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+
+
+def routes_to(runner: RunnerServicer, new_id: Callable[[], str]) -> tuple[Route, ...]:
+    """Return what answers over HTTP."""
+    invoke = FunctionDoor(runner, origin=ORIGIN, new_id=new_id, is_trigger=False)
+    trigger = FunctionDoor(runner, origin=ORIGIN, new_id=new_id, is_trigger=True)
+    return Route("/invoke/{name:path}", invoke, methods=["POST"]), Route("/t/{name:path}", trigger)

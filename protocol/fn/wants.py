@@ -1,0 +1,84 @@
+"""Makes of a call the slot that it needs, and of a slot that it does not get the reason.
+
+1. Everything that is wrong with a call is said before a slot is looked for.
+"""
+
+import json
+from dataclasses import replace
+from typing import assert_never
+
+from actors.effects.slots import NoSlot, Want, Why
+from actors.kernel.request import Request
+from events.attachment import Attachment
+from protocol.fn.functions import Functions, configured, pod_of
+from protocol.fn.rules import Rules
+from protocol.fn.translate.engagement import Seek
+from protocol.fn.translate.headers import request_headers
+from protocol.fn.translate.model import CallModel
+from protocol.fn.translate.outcomes import (
+    IMPOSSIBLE,
+    NOT_DETACHED,
+    RETRY,
+    Fault,
+    Unfit,
+    initialized_late,
+    not_initialized,
+)
+from protocol.fn.translate.slot_key import key_of
+from protocol.gateway import Call
+
+PROGRAM = "fn.call"
+SHOWN = 256
+"""Characters of a text that the journal is told."""
+
+
+class Wants:
+    """What calls need."""
+
+    def __init__(self, functions: Functions, rules: Rules) -> None:
+        self._functions = functions
+        self._rules = rules
+
+    def of(self, seek: Seek, call: Call) -> Want:
+        """Return the slot that a call needs. Raises Unfit."""
+        model = seek.call
+        if model.is_detached and not self._rules.takes_detached:
+            raise Unfit(NOT_DETACHED)
+        key = key_of(replace(model, config=configured(model)), seek.slot_hash_id)
+        function = self._functions.of(model.image)
+        if function is None:
+            raise Unfit(not_initialized(f"no function is configured for image {model.image[:SHOWN]!r}"))
+        request_headers(model, 0, self._rules.header_limit)
+        return Want(
+            key=key,
+            spec=pod_of(function, model),
+            idle_s=max(0, model.idle_timeout_s),
+            limit_us=model.timeout_s * 1_000_000,
+            program=_program(model),
+            asker=Request(
+                command=None,
+                principal=call.principal,
+                origin=call.origin,
+                request_id=call.request_id,
+                trace=call.trace,
+            ),
+        )
+
+
+def fault_of(no: NoSlot, listen_s: float) -> Fault:
+    """Return why a call ended that got no slot."""
+    match no.why:
+        case Why.NO_ROOM | Why.CLOSED:
+            return RETRY
+        case Why.TOO_LARGE:
+            return IMPOSSIBLE
+        case Why.FAILED:
+            return initialized_late(listen_s) if no.is_late else not_initialized(no.reason)
+        case _:
+            assert_never(no.why)
+
+
+def _program(model: CallModel) -> Attachment:
+    names = {"id": model.id, "app_id": model.app_id, "fn_id": model.fn_id, "image": model.image}
+    body = {name: text[:SHOWN] for name, text in names.items()} | {"is_detached": model.is_detached}
+    return Attachment(PROGRAM, 1, json.dumps(body).encode())

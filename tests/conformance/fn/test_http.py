@@ -1,0 +1,96 @@
+"""Functions are called over HTTP, by their names and by their triggers."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.conformance.fn.client import WAIT_S, Client
+from tests.conformance.fn.test_slots import until
+from tests.conformance.peloton.server import Server
+
+
+@contextmanager
+def asking(
+    server: Server, method: str, path: str, body: bytes, **headers: str
+) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection(server.http, timeout=WAIT_S)
+    try:
+        connection.request(
+            method, path, body, {name.replace("_", "-"): text for name, text in headers.items()}
+        )
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def test_a_function_is_invoked_by_its_name(running: Server) -> None:
+    with asking(running, "POST", "/invoke/echo", b"x" * 100_000) as response:
+        assert response.status == 200
+        assert response.read() == b"x" * 100_000
+        assert response.headers["content-type"] == "text/x"
+        assert response.headers["fn-call-id"]
+
+
+def test_its_answer_stays_what_it_says(running: Server) -> None:
+    with asking(
+        running, "POST", "/invoke/echo", b"told\n", Authorization="Bearer secret", X_A="1"
+    ) as response:
+        assert response.status == 200
+        assert response.headers["fn-http-status"] == "404"
+        assert response.headers.get_all("x-a") == ["1", "2"]
+        told = json.loads(response.read())
+    headers = {name.lower(): value for name, value in told["headers"]}
+    assert headers["x-a"] == "1"
+    assert headers["fn-call-id"] == response.headers["fn-call-id"]
+    assert "authorization" not in headers
+    assert told["environment"]["FN_MEMORY"] == "128"
+
+
+def test_a_trigger_answers_for_itself(running: Server) -> None:
+    with asking(running, "PUT", "/t/echo?a=b", b"told\n", X_A="1", Content_Type="a/b") as response:
+        assert response.status == 404
+        assert response.headers.get("x-a") is None
+        headers = {name.lower(): value for name, value in json.loads(response.read())["headers"]}
+    assert headers["fn-intent"] == "httprequest"
+    assert headers["fn-http-method"] == "PUT"
+    assert headers["fn-http-request-url"] == "/t/echo?a=b"
+    assert headers["fn-http-h-x-a"] == "1"
+    assert headers["content-type"] == "a/b"
+
+
+def test_failures_are_told_in_json(running: Server) -> None:
+    for path, body, status in (
+        ("/invoke/nobody", b"", 502),
+        ("/invoke/echo", b"crash\n", 502),
+        ("/t/echo", b"status\n504", 504),
+    ):
+        with asking(running, "POST", path, body) as response:
+            assert response.status == status
+            assert json.loads(response.read())["message"]
+            assert response.headers["fn-call-id"]
+
+
+def test_a_detached_call_is_accepted(running: Server, client: Client) -> None:
+    with asking(running, "POST", "/invoke/echo", b"x", Fn_Invoke_Type="detached") as response:
+        assert (response.status, response.read()) == (202, b"")
+    until(lambda: client.status().active == 0)
+
+
+def test_a_client_that_goes_away_ends_its_call(running: Server, client: Client) -> None:
+    connection = http.client.HTTPConnection(running.http, timeout=WAIT_S)
+    connection.request("POST", "/invoke/echo", b"sleep\n1000")
+    until(lambda: client.status().active == 1)
+    connection.close()
+    until(lambda: client.status().active == 0)
+
+
+def test_an_output_that_is_too_long_is_cut_off(running: Server) -> None:
+    with asking(running, "POST", "/invoke/echo", b"endless\n") as response:
+        assert response.status == 200
+        try:
+            assert len(response.read()) <= 1_048_576
+        except http.client.IncompleteRead as cut:
+            assert len(cut.partial) <= 1_048_576  # noqa: PT017 - how much came does not matter
+        else:
+            raise AssertionError("nobody can tell that it was cut off")

@@ -1,0 +1,197 @@
+"""Function processes are kept while they are of use, within what the host has, and leave nothing behind."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.conformance.fn.client import Client, frame, frames, try_call
+from tests.conformance.fn.conftest import functions
+from tests.conformance.peloton.server import Server, hosts, serving
+
+SMALL = hosts('name = "here"\ncpu = 8\nmemory_mb = 200\nengine = "process"\n')
+BUSY = (503, "Timed out - server too busy", False)
+WAIT_S = 15.0
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Two functions of 100 MB fit, and who finds no room is refused at once."""
+    configuration = SMALL + "[fn]\nblocking = false\ndetached = false\n" + functions()
+    with serving(tmp_path_factory.mktemp("small"), configuration) as server:
+        yield Client(server.grpc)
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Two functions of 100 MB fit, and who finds no room waits."""
+    with serving(tmp_path_factory.mktemp("patient"), SMALL + functions()) as server:
+        yield Client(server.grpc)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look until it holds: what is waited for is another process's doing."""
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def pid_of(client: Client, **keys: object) -> int:
+    body = client.call(b"told\n", **keys).body  # type: ignore[arg-type] # no test gives a timeout
+    return int(body.partition(b'"pid": ')[2].partition(b",")[0])
+
+
+def test_without_room_the_answer_is_to_try_elsewhere(small: Client) -> None:
+    before = small.status()
+    holding = [small.engage(try_call(fn_id=f"full-{n}", memory=100), frame(b"x")) for n in range(2)]
+    until(lambda: small.call(fn_id="full-2", memory=100).verdict == BUSY)
+    answer = small.call(fn_id="full-2", memory=100)
+    assert answer.code is grpc.StatusCode.OK
+    assert answer.starts == []
+    assert answer.finished.details == "call-1"
+    assert answer.finished.startedAt == ""
+    assert small.call(fn_id="full-0", memory=100).verdict == BUSY  # its only slot is busy
+    for each in holding:
+        each.say(frame(eof=True))
+        assert each.rest().body == b"x"
+    after = small.status()
+    refused = (after.requestsReceived - before.requestsReceived) - (
+        after.requestsHandled - before.requestsHandled
+    )
+    assert refused >= 3
+
+
+def test_idle_functions_make_room_for_others(small: Client) -> None:
+    first = pid_of(small, fn_id="evict-1", memory=100)
+    second = pid_of(small, fn_id="evict-2", memory=60, tmpfs_size=40)
+    assert pid_of(small, fn_id="evict-3", memory=150)
+    until(lambda: not is_alive(first) and not is_alive(second))
+
+
+def test_what_needs_no_memory_always_fits(small: Client) -> None:
+    pid_of(small, fn_id="fill", memory=200)
+    assert small.call(fn_id="none").finished.success
+
+
+def test_detached_calls_may_be_refused(small: Client) -> None:
+    verdict = small.call(type="detached").verdict
+    assert verdict == (501, "Detach call functions are not supported on this server", False)
+
+
+def test_who_waits_for_room_gets_it(patient: Client) -> None:
+    holding = patient.engage(try_call(fn_id="held", memory=200), frame(b"x"))
+    waiting = patient.engage(try_call(fn_id="waits", memory=200), *frames(b"y"))
+    until(lambda: patient.status().active == 2)
+    holding.say(frame(eof=True))
+    assert holding.rest().body == b"x"
+    assert waiting.rest().body == b"y"
+
+
+def test_who_waits_too_long_is_refused_before_his_deadline(patient: Client) -> None:
+    holding = patient.engage(try_call(fn_id="held", memory=200, timeout=30), frame(b"x"))
+    until(lambda: patient.status().active == 1)
+    answer = patient.tell((try_call(fn_id="late", memory=200), *frames(b"y")), timeout=1)
+    assert answer.code is grpc.StatusCode.OK
+    assert answer.verdict == BUSY
+    holding.call.cancel()
+    holding.half_close()
+    assert patient.call(fn_id="after", memory=200).finished.success
+
+
+def test_an_idle_function_ends_in_time(patient: Client) -> None:
+    pid = pid_of(patient, fn_id="idle", idle_timeout=1)
+    assert is_alive(pid)
+    until(lambda: not is_alive(pid))
+    assert pid_of(patient, fn_id="idle", idle_timeout=1) != pid
+
+
+def test_a_function_that_ends_while_idle_is_no_trouble(patient: Client) -> None:
+    pid = pid_of(patient, fn_id="killed")
+    os.kill(pid, 9)
+    until(lambda: not is_alive(pid))
+    assert pid_of(patient, fn_id="killed") != pid
+
+
+def test_a_function_that_does_not_want_to_end_is_killed_with_its_children(patient: Client) -> None:
+    pid = pid_of(patient, fn_id="stubborn", image="stubborn", idle_timeout=1)
+    child = int(patient.call(b"forks\n", fn_id="stubborn", image="stubborn", idle_timeout=1).body)
+    until(lambda: not is_alive(pid) and not is_alive(child))
+
+
+def test_who_writes_much_to_its_log_goes_on(patient: Client) -> None:
+    assert patient.call(b"floods\n20000", fn_id="floods").body == b"flooded"
+
+
+def test_nothing_is_left_of_many_calls(tmp_path: Path) -> None:
+    """Processes, sockets, files and descriptors are those of what is kept, not of what was done."""
+    with serving(tmp_path, SMALL + functions()) as server:
+        client = Client(server.grpc)
+
+        def holds() -> tuple[int, int]:
+            descriptors = len(list(Path(f"/proc/{server.process}/fd").iterdir()))
+            return descriptors, len(list(Path("/tmp").glob("polyplane-slots-*/*")))
+
+        client.call()
+        before = holds()
+        for n in range(300):
+            assert client.call(str(n).encode()).body == str(n).encode()
+        for n in range(5):
+            client.call(b"crash\n", fn_id=str(n), idle_timeout=1)
+        for _ in range(20):
+            engagement = client.engage(try_call(), *frames(b"x"))
+            engagement.call.cancel()
+            engagement.half_close()
+        assert client.call().finished.success
+        until(lambda: holds()[0] <= before[0] + 2)
+        assert client.status().active == 0
+
+
+def test_a_server_that_is_killed_leaves_no_function_behind(tmp_path: Path) -> None:
+    """The call fails once; the next server ends what still ran, and takes its place."""
+    server = Server(tmp_path, SMALL + functions(), keeps=True)
+    server.start()
+    try:
+        client = Client(server.grpc)
+        pid = pid_of(client, fn_id="orphan")
+        directories = set(Path("/tmp").glob("polyplane-slots-*"))
+        engagement = client.engage(try_call(fn_id="orphan", type="detached"), *frames(b"sleep\n1000"))
+        assert engagement.next().HasField("result_start")
+        server.kill()
+        assert engagement.rest().code is grpc.StatusCode.UNAVAILABLE
+        server.start()
+        until(lambda: not is_alive(pid))
+        again = Client(server.grpc)
+        assert again.call(fn_id="orphan").finished.success
+        assert len(directories - set(Path("/tmp").glob("polyplane-slots-*"))) == 1
+        last = pid_of(again, fn_id="orphan")
+        assert server.terminate()[0] == 0
+        until(lambda: not is_alive(last))
+    finally:
+        server.close()
+    assert "Traceback" not in server.said()
+
+
+def test_a_server_that_ends_refuses_who_waits(tmp_path: Path) -> None:
+    with serving(tmp_path, SMALL + functions()) as server:
+        client = Client(server.grpc)
+        holding = client.engage(try_call(fn_id="held", memory=200), frame(b"x"))
+        until(lambda: client.status().active == 1)
+        waiting = client.engage(try_call(fn_id="waits", memory=200), *frames(b"y"))
+        until(lambda: client.status().active == 2)
+        holding.say(frame(eof=True))
+        holding.rest()
+        waiting.rest()
+        began = time.monotonic()
+        server.close()
+        assert time.monotonic() - began < 8

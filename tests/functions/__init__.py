@@ -1,0 +1,1 @@
+"""Function processes that tests start: good ones and bad ones."""

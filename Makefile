@@ -31,6 +31,7 @@ proto: $(STAMP)  ## protocol/pb again from protocol/proto
 	$(BIN)/python -m protocol.proto.generate
 
 bench: $(STAMP)  ## ratios against peers and bare echoes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	$(BIN)/python -m bench
 
 soak: $(STAMP)  ## the long tests; SEEDS=N says how many seeds are simulated

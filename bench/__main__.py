@@ -21,6 +21,8 @@ from bench import (
     journal,
     lifecycles,
     memory,
+    quantum_engine,
+    quantum_submission,
     replay,
     restart,
     submission,
@@ -43,6 +45,8 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "watch": watch.measure,
         "idle": idle.measure,
         "restart": restart.measure,
+        "quantum_submission": quantum_submission.measure,
+        "quantum_engine": quantum_engine.measure,
     }
 )
 BUSY = 0.5

@@ -21,6 +21,8 @@ NAMES = {
     "watch",
     "idle",
     "restart",
+    "quantum_submission",
+    "quantum_engine",
 }
 FORM = {"name", "ratio", "low", "high", "at_least", "goal", "lower_is_better"}
 

@@ -1,6 +1,5 @@
 """What may be asked of a host."""
 
-
 from events.frozen import frozen
 from events.host import HostSpec
 

@@ -326,6 +326,36 @@ def submit_quantum(
     finish(server, lambda it: command.submit(it, wish, output, watch=watch, timeout_s=timeout))
 
 
+fn = typer.Typer(help="Functions.", no_args_is_help=True)
+app.add_typer(fn, name="fn")
+
+
+@fn.command("call")
+def call_function(
+    name: Annotated[str, typer.Argument(help="The function: its image, as it is configured.")],
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME: VALUE", help="A header for it; may be repeated.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Wait for its end, not for its answer.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Seconds that it may take.")] = 30,
+    memory: Annotated[int, typer.Option(min=0, help="Megabytes that are reserved for it.")] = 128,
+    timeout: TimeoutOption = 300.0,
+    server: ServerOption = SERVER,
+) -> None:
+    """Call a function: stdin is its request, its answer goes to stdout."""
+    from protocol.cli import functions as command
+
+    wish = command.Wish(
+        name=name,
+        headers=tuple(header or ()),
+        is_detached=detach,
+        timeout_s=limit,
+        memory_mb=memory,
+    )
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    finish(server, lambda it: command.call(it, wish, source, sink, wait_s=timeout))
+
+
 def finish(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> None:
     """Run a command against a server and end with its code."""
     raise typer.Exit(talk(server, command))

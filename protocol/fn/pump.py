@@ -8,7 +8,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import assert_never
 
 from actors.effects.exchange import Broken, Exchange, Trouble
@@ -73,6 +72,8 @@ class Pump:
         self._answering: asyncio.Task[None] | None = None
         self._writing: asyncio.Future[None] | None = None
         self._more = asyncio.Event()
+        self._inward, self._outward = asyncio.Lock(), asyncio.Lock()
+        """For the function, and for the client; the second may be taken in the first, never the other way."""
         self._concluded = asyncio.Event()
         self._conclusion: Settle | Finished | Abort | None = None
         self._error: BaseException | None = None
@@ -152,9 +153,9 @@ class Pump:
             try:
                 message = await anext(self._messages)
             except StopAsyncIteration:
-                await self._play(self._machine.half_close())
+                await self._pass_on(self._machine.half_close())
                 return
-            await self._play(self._machine.hear(message, read_model))
+            await self._pass_on(self._machine.hear(message, read_model))
 
     async def _seek(self, seek: Seek) -> None:
         self._model = seek.call
@@ -176,7 +177,7 @@ class Pump:
             birth = Birth(prepare_ns=start.prepare_ns, create_ns=start.create_ns, listen_ns=start.listen_ns)
             actions = self._machine.have_slot(lease.started_at, birth)
             self._more.set()
-            await self._play(actions)
+            await self._pass_on(actions)
 
     async def _answer(self, exchange: Exchange) -> None:
         """Take the function's answer, as the client takes it."""
@@ -195,6 +196,12 @@ class Pump:
 
     # ------------------------------------------------------------ what the machine wants
 
+    async def _pass_on(self, actions: Actions) -> None:
+        """Do what is for the function in the order in which the machine wanted it, whoever asked it."""
+        self._conclude(actions)  # an end does not wait until the function has read what came before
+        async with self._inward:
+            await self._play(actions)
+
     async def _play(self, actions: Actions) -> None:
         for action in actions:
             match action:
@@ -207,7 +214,7 @@ class Pump:
                 case Send(message):
                     await self._say(message)
                 case Settle() | Finished() | Abort():
-                    self._conclude((action,))
+                    self._conclude((action,))  # nothing follows it
                 case _:
                     assert_never(action)
 
@@ -240,11 +247,9 @@ class Pump:
             self._conclude(self._machine.close_input())
 
     async def _say(self, message: pb.RunnerMsg) -> None:
-        if self._writing is not None and not self._writing.done():
-            with suppress(Exception):
-                await asyncio.shield(self._writing)
-        self._writing = asyncio.ensure_future(self._write(message))
-        await asyncio.shield(self._writing)
+        async with self._outward:
+            self._writing = asyncio.ensure_future(self._write(message))
+            await asyncio.shield(self._writing)
 
 
 def _end_of(fault: Fault | None) -> End:

@@ -249,6 +249,16 @@ def test_a_deadline_ends_a_call(client: Client) -> None:
     assert answer.messages == []
 
 
+@pytest.mark.parametrize("kind", ["sync", "detached"])
+def test_what_came_before_the_slot_comes_first(client: Client, kind: str) -> None:
+    """While a process is started, a part of the body is kept; the rest follows it, in order."""
+    body = os.urandom(500_000)
+    for n in range(3):
+        answer = client.call(body, fn_id=f"order-{kind}-{n}", type=kind)
+        assert answer.finished.success, answer.verdict
+        assert answer.body == (body if kind == "sync" else b"")
+
+
 def test_status_counts(client: Client) -> None:
     before = client.status()
     assert before.active == 0

@@ -25,7 +25,8 @@ COMMANDS = sorted(
 def documented() -> dict[str, str]:
     """Rows of the table of commands, by command."""
     return {
-        name: row for row, name in re.findall(r"^(\| `polyplane ((?:quantum )?\w+).*)$", README, re.MULTILINE)
+        name: row
+        for row, name in re.findall(r"^(\| `polyplane ((?:quantum |fn )?\w+).*)$", README, re.MULTILINE)
     }
 
 

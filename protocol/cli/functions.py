@@ -1,0 +1,89 @@
+"""Functions from the terminal: stdin is the request, stdout the answer, both streamed.
+
+1. Nothing but the answer is on stdout; why a call failed is on stderr.
+2. A call is made once: what it did is not known when it fails.
+"""
+
+import asyncio
+import sys
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import grpc
+
+from protocol.cli.connection import Connection, Failed, failure
+from protocol.cli.exits import Exit
+from protocol.fn.translate.local import LocalCall, body_frames, opening
+from protocol.pb.fn import runner_pb2 as pb
+from protocol.pb.fn.runner_pb2_grpc import RunnerProtocolStub
+
+PIECE = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for."""
+
+    name: str
+    headers: tuple[str, ...] = ()
+    """Each `NAME: VALUE`."""
+    is_detached: bool = False
+    timeout_s: int = 30
+    memory_mb: int = 128
+
+
+async def call(
+    connection: Connection, wish: Wish, source: BinaryIO, sink: BinaryIO, *, wait_s: float
+) -> Exit:
+    """Call a function once."""
+    request = LocalCall(
+        name=wish.name,
+        call_id=str(uuid.uuid4()),
+        headers=tuple(_header(each) for each in wish.headers),
+        is_detached=wish.is_detached,
+        timeout_s=wish.timeout_s,
+        memory_mb=wish.memory_mb,
+    )
+
+    async def messages() -> AsyncIterator[pb.ClientMsg]:
+        yield opening(request)
+        more = True
+        while more:
+            piece = await asyncio.to_thread(source.read, PIECE)
+            more = bool(piece)
+            for frame in body_frames(piece, is_last=not more):
+                yield frame
+
+    stub = RunnerProtocolStub(connection.channel)
+    try:
+        stream = stub.Engage(messages(), metadata=connection.metadata, timeout=wait_s)
+        finished = await _listen(stream, sink)
+    except grpc.aio.AioRpcError as error:
+        raise failure(error, connection.server) from None
+    if finished.success:
+        return Exit.OK
+    code = finished.errorCode
+    sys.stderr.write(f"polyplane: {code or 500}: {finished.errorStr}\n")
+    return Exit.UNAVAILABLE if code == 503 else Exit.FAILED  # noqa: PLR2004 - no room now
+
+
+async def _listen(stream: AsyncIterable[pb.RunnerMsg], sink: BinaryIO) -> pb.CallFinished:
+    async for message in stream:
+        match message.WhichOneof("body"):
+            case "data":
+                sink.write(message.data.data)
+                sink.flush()
+            case "finished":
+                return message.finished
+            case _:
+                pass
+    raise Failed(Exit.FAILED, "the server ended the call without a word")
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise Failed(Exit.USAGE, f"--header: must be NAME: VALUE (got {text!r})")
+    return name.strip(), value.strip()

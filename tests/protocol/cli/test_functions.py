@@ -1,0 +1,91 @@
+"""`polyplane fn call` against a real server."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from protocol.cli.exits import Exit
+from tests.functions import function
+from tests.protocol.server.program import Program, polyplane, running
+
+Run = Callable[..., tuple[int, bytes, str]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    directory = tmp_path_factory.mktemp("server")
+    config = directory / "polyplane.toml"
+    config.write_text(f'[fn.functions.echo]\ncommand = ["{sys.executable}", "{function.__file__}"]\n')
+    addresses = ("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    command = polyplane("serve", "--data", ":memory:", "--config", str(config), *addresses)
+    with running(command, directory, {}) as program:
+        program.read_ready()
+        yield program
+        program.process.terminate()
+        assert program.end() == (0, b"")
+
+
+@pytest.fixture
+def run(server: Program) -> Run:
+    def run_command(*arguments: str, body: bytes = b"") -> tuple[int, bytes, str]:
+        done = subprocess.run(
+            polyplane("fn", "call", *arguments),
+            input=body,
+            capture_output=True,
+            env=os.environ | {"POLYPLANE_SERVER": server.grpc},
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    return run_command
+
+
+def test_stdin_goes_in_and_stdout_is_the_answer(run: Run) -> None:
+    body = os.urandom(200_000)
+    assert run("echo", body=body) == (Exit.OK, body, "")
+    assert run("echo") == (Exit.OK, b"", "")
+
+
+def test_headers_pass(run: Run) -> None:
+    code, told, _ = run("echo", "--header", "X-A: 1", "--limit", "5", "--memory", "1", body=b"told\n")
+    assert code == Exit.OK
+    assert b'["X-A", "1"]' in told
+
+
+def test_a_detached_call_has_no_answer(run: Run) -> None:
+    assert run("echo", "--detach", body=b"x") == (Exit.OK, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "body", "code", "words"),
+    [
+        (("nobody",), b"", Exit.FAILED, "502: Container failed to initialize, no function is configured"),
+        (("echo",), b"crash\n", Exit.FAILED, "502: error receiving function response"),
+        (("echo", "--limit", "1"), b"sleep\n100", Exit.FAILED, "504: Timed out"),
+        (("echo", "--header", "A"), b"", Exit.USAGE, "--header"),
+        (
+            ("echo", "--memory", "1000000000"),
+            b"",
+            Exit.FAILED,
+            "400: Requested CPU/Memory cannot",
+        ),
+    ],
+)
+def test_why_it_failed_is_said_in_one_line(
+    run: Run, given: tuple[str, ...], body: bytes, code: Exit, words: str
+) -> None:
+    told, answer, said = run(*given, body=body)
+    assert (told, answer) == (code, b"")
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    code, answer, said = run("echo", "--server", f"unix:{tmp_path}/none", "--timeout", "1")
+    assert (code, answer) == (Exit.UNAVAILABLE, b"")
+    assert said

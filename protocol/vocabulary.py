@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from actors import host, job, pod, task, worker
+from actors import catalog, host, job, pod, task, worker
 from actors.job.commands import JobAccepted
 from actors.job.state import JobState
 from actors.kernel.decider import Entity
 from actors.pod.state import PodState
 from actors.task.commands import TasksAccepted
 from actors.worker.state import WorkerState
+from events import catalog as catalog_events
 from events import host as host_events
 from events import job as job_events
 from events import pod as pod_events
@@ -29,6 +30,7 @@ ENTITIES: tuple[Entity[Any], ...] = (
     host.ENTITY,
     task.ENTITY,
     worker.ENTITY,
+    catalog.ENTITY,
 )
 """Everything that has an actor."""
 
@@ -52,6 +54,7 @@ def journal_codec() -> Codec:
             host_events.TOPICS,
             task_events.TOPICS,
             worker_events.TOPICS,
+            catalog_events.TOPICS,
             receipt_events.TOPICS,
             RESULTS,
             STATES,

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from events import host, job, pod, receipt, task, worker
+from events import catalog, host, job, pod, receipt, task, worker
 from events.codec import UPCASTERS, Codec
 from events.record import Delivery, Envelope
 
@@ -22,6 +22,7 @@ TABLES: tuple[Mapping[str, type], ...] = (
     receipt.TOPICS,
     task.TOPICS,
     worker.TOPICS,
+    catalog.TOPICS,
 )
 
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {

@@ -6,6 +6,7 @@
    because recorded histories hold them.
 """
 
+from actors.catalog.state import CatalogState
 from actors.host.state import HostState
 from actors.job.state import JobState
 from actors.pod.state import PodState
@@ -42,6 +43,13 @@ def facts_of(known: object) -> Facts:
             }
         case WorkerState() | WorkerView():
             return {"phase": known.phase.value, "task": known.task, "pod": known.pod, "reason": known.reason}
+        case CatalogState():
+            return {
+                "phase": known.phase.value,
+                "kind": known.kind,
+                "name": known.name,
+                "number": known.number,
+            }
         case _:
             return {}
 

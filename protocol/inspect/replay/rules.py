@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from actors.catalog import state as catalog
 from actors.host import state as host
 from actors.job import state as job
 from actors.job.commands import ReportPod
@@ -60,6 +61,7 @@ def rules(entities: Iterable[Entity[Any]], *, is_whole: bool) -> tuple[Rule, ...
         Phases("phase", "host", _phase, host.TRANSITIONS, host.STEADY),
         Phases("phase", "task", _phase, task.TRANSITIONS, task.STEADY),
         Phases("phase", "worker", _phase, worker.TRANSITIONS, worker.STEADY),
+        Phases("phase", "catalog", _phase, catalog.TRANSITIONS, catalog.STEADY),
         Counts(),
         Receipts(),
         Views(),

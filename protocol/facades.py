@@ -9,10 +9,11 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from projections.catalog import EntryView
 from protocol import fn, inspect, peloton, rigetti
 from protocol.addresses import SocketAddress
 from protocol.calls import Calls
@@ -46,9 +47,10 @@ def make_facades(
         ),
         **_controller(plane, settings),
         **fn.servicers(
-            plane.slots,
+            plane.work.slots,
             Calls(fn.ORIGIN, new_id=gateway.new_id),
-            functions=declared_functions(settings.fn),
+            functions=declared_functions(settings.fn, lambda: plane.work.catalog.of(fn.FUNCTION)),
+            gateway=gateway,
             rules=call_rules(settings.fn),
             new_id=gateway.new_id,
             now=now,
@@ -107,17 +109,18 @@ def controller_rules(settings: RigettiSettings) -> rigetti.Rules:
     )
 
 
-def declared_functions(settings: FnSettings) -> fn.Functions:
-    """Return the functions that the settings declare."""
+def declared_functions(settings: FnSettings, deployed: Callable[[], Mapping[str, EntryView]]) -> fn.Functions:
+    """Return the functions that the settings declare, and those that were deployed."""
     return fn.Functions(
-        {
+        deployed=deployed,
+        configured={
             image: fn.Function(
                 command=each.command,
                 directory=str(each.directory.absolute()) if each.directory is not None else "",
                 environment=tuple(each.environment.items()),
             )
             for image, each in settings.functions.items()
-        }
+        },
     )
 
 

@@ -20,10 +20,9 @@ from typing import Protocol, Self
 
 import structlog
 
-from actors.effects.engines.engine import Engine, Report
+from actors.effects.engines.engine import Engine
 from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
-from actors.effects.slots import SlotRules, Slots
 from actors.kernel.entity import OutOfOrder
 from actors.kernel.ids import TimeOrderedIds
 from actors.kernel.kernel import Kernel, Surroundings
@@ -163,12 +162,7 @@ class Plane:
     @property
     def task_gateway(self) -> KernelTaskGateway:
         """The door for façades that queue work."""
-        return self._work.gateway
-
-    @property
-    def slots(self) -> Slots:
-        """Processes that are kept warm, for façades that call functions."""
-        return self._slots
+        return self.work.gateway
 
     @property
     def revision(self) -> int:
@@ -191,9 +185,7 @@ class Plane:
             "sends_waiting": self._kernel.post.waiting,
             "timers": len(self._kernel.timers),
             "pods_without_host": self._placer.waiting,
-            "tasks_queued": self._work.dispatch.waiting,
-            "tasks_awaited": len(self._work.endings),
-            "slots": self._slots.count,
+            **self.work.metrics(),
             "watchers": sum(self._hub.watchers(kind) for kind in Kind) + len(self._tails),
         }
 
@@ -233,8 +225,7 @@ class Plane:
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
         resume()
         refused = await declare_hosts(self._kernel, self._hot.hosts(), declared)
-        refused = refused or await self._work.dispatch.start(self._workers())
-        self._slots.start()
+        refused = refused or await self.work.start(self._workers())
         if refused is not None:
             raise Unusable(f"what the settings declare was refused: {refused.reason}")
         self._is_started = True
@@ -278,32 +269,22 @@ class Plane:
         )
         self._kernel.observe(self._show)
         self._placer = Placer(kernel=self._kernel, later=ground.later)
-        self._work = Work(
+        self.work = Work(
             kernel=self._kernel,
             hot=self._hot,
             ground=ground,
             read_page=read_page,
             spawn=self._spawn,
             is_open=lambda: self.is_serving,
-        )
-        self._slots = Slots(
-            kernel=self._kernel,
             placing=self._placer,
-            clock=ground.clock,
-            later=ground.later,
-            spawn=self._spawn,
             new_id=new_id,
-            rules=SlotRules(
-                is_patient=self.settings.fn.blocking,
-                evicts=self.settings.fn.idle_eviction,
-                header_limit=self.settings.fn.header_kb * 1024,
-            ),
+            settings=self.settings.fn,
         )
         self._world = PodWorld(
             kernel=self._kernel,
             engines=self._engines,
             later=ground.later,
-            environment=self._work.dispatch.environment,
+            environment=self.work.dispatch.environment,
         )
         self._gateway = KernelGateway(
             kernel=self._kernel,
@@ -324,8 +305,7 @@ class Plane:
 
     def _recall(self, record: Recorded) -> None:
         self._placer.recall(record)
-        self._work.dispatch.recall(record)
-        self._slots.recall(record)
+        self.work.recall(record)
 
     def _replayed(self) -> Iterator[Recorded]:
         """Yield the whole journal, having shown each part to the views first."""
@@ -339,10 +319,7 @@ class Plane:
             reader.close()
 
     def _engine(self, name: str, kind: EngineKind) -> Engine:
-        def listener(report: Report) -> None:
-            self._world.report(report)
-
-        return self._ground.engine(name, kind, self.data.path, listener)
+        return self._ground.engine(name, kind, self.data.path, self._world.report)
 
     # ------------------------------------------------------------ run
 
@@ -353,7 +330,7 @@ class Plane:
         records = [record for outcome in outcomes for record in outcome.records or ()]
         advances = self._hot.apply(records)
         self._projecting.offer(advances)
-        self._work.endings.publish(advances)
+        self.work.show(records, advances)
         self._hub.publish(advances)
         self._tails.publish(records)
 
@@ -374,9 +351,9 @@ class Plane:
     async def drain(self) -> None:
         """Take no new work; watches end; what was decided is carried through."""
         self._is_draining = True
-        self._slots.drain()
+        self.work.slots.drain()
         self._kernel.commits.end()
-        self._work.endings.shutdown()
+        self.work.endings.shutdown()
         if self._is_started:
             self._hub.shutdown()
             self._tails.shutdown()
@@ -384,9 +361,8 @@ class Plane:
     async def close(self) -> None:
         """Let go of engines, threads, journal and directory; pods go on running."""
         self._is_draining = True
-        self._work.endings.shutdown()
-        await self._work.dispatch.close()
-        self._slots.close()
+        self.work.endings.shutdown()
+        await self.work.close()
         await asyncio.gather(
             *(engine.close(end_pods=self.data.is_memory) for engine in self._engines.values())
         )

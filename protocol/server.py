@@ -24,7 +24,6 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 
-from actors.effects.slots import Slots
 from actors.kernel.collector import collector_paused
 from protocol.addresses import SocketAddress
 from protocol.auth import Authenticator, BadTokens
@@ -41,6 +40,7 @@ from protocol.settings import Settings
 from protocol.task_gateway import TaskGateway
 from protocol.tasks import first_of, unless
 from protocol.wire import BadCertificates, Wire
+from protocol.work import Work
 
 DRAIN_S = 1.5
 """Time that watches and waiting readers have to end."""
@@ -87,8 +87,8 @@ class Served(Protocol):
         """The door for façades that queue work."""
 
     @property
-    def slots(self) -> Slots:
-        """Processes that are kept warm, for façades that call functions."""
+    def work(self) -> Work:
+        """Tasks, workers and what they run, for façades that call functions."""
 
     @property
     def reloads(self) -> "list[Callable[[], None]]":

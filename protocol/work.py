@@ -1,17 +1,25 @@
 """Everything about tasks that the plane holds: who hands them out, who waits for them, and their door.
 
 1. What a ground makes is its task engine; everything else is the same everywhere.
+2. Processes that are kept warm take tasks, too; what the catalog holds may say which.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from actors.effects.dispatch import Dispatch, Report, TaskEngine
 from actors.effects.dispatch.engine import Opener
 from actors.effects.dispatch.orders import Orders, ReadPage
+from actors.effects.slots import SlotRules, Slots
+from actors.effects.slots.house import Placing
+from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
+from events.record import Recorded
+from events.worker import WorkerSpec
+from projections.catalog import CatalogViews
 from projections.endings import Endings
-from projections.hot import HotViews
+from projections.hot import Advance, HotViews
 from protocol.ground import Ground
+from protocol.settings import FnSettings
 from protocol.task_gateway import KernelTaskGateway
 
 
@@ -27,7 +35,11 @@ class Work:
         read_page: ReadPage,
         spawn: Callable[[Awaitable[None]], object],
         is_open: Callable[[], bool],
+        placing: Placing,
+        new_id: Callable[[], str],
+        settings: FnSettings,
     ) -> None:
+        self.catalog = CatalogViews()
         self.endings = Endings()
         openers: dict[str, Opener] = {}
         self.engine: TaskEngine = ground.task_engine(self._reported, openers)
@@ -47,6 +59,50 @@ class Work:
             openers=openers,
             is_open=is_open,
         )
+
+        self.slots = Slots(
+            kernel=kernel,
+            placing=placing,
+            clock=ground.clock,
+            later=ground.later,
+            spawn=spawn,
+            new_id=new_id,
+            rules=SlotRules(
+                is_patient=settings.blocking,
+                evicts=settings.idle_eviction,
+                header_limit=settings.header_kb * 1024,
+            ),
+        )
+
+    def metrics(self) -> Mapping[str, float]:
+        """Gauges by name."""
+        return {
+            "tasks_queued": self.dispatch.waiting,
+            "tasks_awaited": len(self.endings),
+            "slots": self.slots.count,
+        }
+
+    def recall(self, record: Recorded) -> None:
+        """Take in a record of the past, at start."""
+        self.catalog.apply((record,))
+        self.dispatch.recall(record)
+        self.slots.recall(record)
+
+    async def start(self, declared: Mapping[str, WorkerSpec]) -> Rejection | None:
+        """Take up what was left, and begin; return why what is declared was refused."""
+        refused = await self.dispatch.start(declared)
+        self.slots.start()
+        return refused
+
+    def show(self, records: Sequence[Recorded], advances: Sequence[Advance]) -> None:
+        """Take in what was committed."""
+        self.catalog.apply(records)
+        self.endings.publish(advances)
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.dispatch.close()
+        self.slots.close()
 
     def _reported(self, report: Report) -> None:
         self.dispatch.report(report)

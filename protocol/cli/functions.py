@@ -5,16 +5,20 @@
 """
 
 import asyncio
+import json
+import shlex
 import sys
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import grpc
 
 from protocol.cli.connection import Connection, Failed, failure
 from protocol.cli.exits import Exit
+from protocol.fn.deployment import SETTING
 from protocol.fn.translate.local import LocalCall, body_frames, opening
 from protocol.pb.fn import runner_pb2 as pb
 from protocol.pb.fn.runner_pb2_grpc import RunnerProtocolStub
@@ -32,6 +36,44 @@ class Wish:
     is_detached: bool = False
     timeout_s: int = 30
     memory_mb: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What is to be run for a name."""
+
+    name: str
+    command: str
+    """As a shell would split it; empty to take the function away."""
+    directory: Path
+    environment: tuple[str, ...] = ()
+    """Each `NAME=VALUE`."""
+
+
+async def deploy(connection: Connection, deployment: Deployment) -> Exit:
+    """Have a function run under a name, or no longer."""
+    setting = pb.ConfigMsg(config={f"{SETTING}{deployment.name}": _spelled(deployment)})
+    await connection.write(RunnerProtocolStub(connection.channel).ConfigureRunner, setting)
+    return Exit.OK
+
+
+def _spelled(deployment: Deployment) -> str:
+    if not deployment.command:
+        return ""
+    environment = {}
+    for each in deployment.environment:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise Failed(Exit.USAGE, f"--env: must be NAME=VALUE (got {each!r})")
+        environment[name] = value
+    try:
+        command = shlex.split(deployment.command)
+    except ValueError as error:
+        raise Failed(Exit.USAGE, f"--command: {str(error).lower()}") from None
+    if not deployment.directory.is_dir():
+        raise Failed(Exit.USAGE, f"--dir: {deployment.directory} is no directory")
+    directory = str(deployment.directory.absolute())
+    return json.dumps({"command": command, "directory": directory, "environment": environment})
 
 
 async def call(

@@ -330,6 +330,26 @@ fn = typer.Typer(help="Functions.", no_args_is_help=True)
 app.add_typer(fn, name="fn")
 
 
+@fn.command("deploy")
+def deploy_function(
+    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    command: Annotated[str, typer.Option(help="What is run for it, as a shell would split it.")] = "",
+    directory: Annotated[Path, typer.Option("--dir", help="Where it is run, on the server.")] = Path(),
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Its environment; may be repeated.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
+    server: ServerOption = SERVER,
+) -> None:
+    """Have a function run under a name, in place of any before, from now on and after restarts."""
+    from protocol.cli import functions as it
+
+    if bool(command) is remove:
+        raise typer.BadParameter("either --command or --remove must be given")
+    wish = it.Deployment(name=name, command=command, directory=directory, environment=tuple(env or ()))
+    finish(server, lambda to: it.deploy(to, wish))
+
+
 @fn.command("call")
 def call_function(
     name: Annotated[str, typer.Argument(help="The function: its image, as it is configured.")],

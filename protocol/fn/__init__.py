@@ -6,13 +6,17 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from actors.effects.slots import Slots
 from protocol.calls import Calls
-from protocol.fn.functions import Function, Functions
+from protocol.fn.deployment import FUNCTION
+from protocol.fn.function import Function
+from protocol.fn.functions import Functions
 from protocol.fn.rules import Rules
 from protocol.fn.runner import ORIGIN, RunnerServicer
+from protocol.fn.settings import RunnerSettings
 from protocol.fn.wants import Wants
+from protocol.gateway import Gateway
 from protocol.pb.fn import runner_pb2
 
-__all__ = ["ORIGIN", "Function", "Functions", "Rules", "servicers"]
+__all__ = ["FUNCTION", "ORIGIN", "Function", "Functions", "Rules", "servicers"]
 
 
 def servicers(
@@ -20,12 +24,19 @@ def servicers(
     calls: Calls,
     *,
     functions: Functions,
+    gateway: Gateway,
     rules: Rules,
     new_id: Callable[[], str],
     now: Callable[[], int],
 ) -> Mapping[ServiceDescriptor, object]:
     """Return what answers each service; `now` tells microseconds since the epoch, UTC."""
     runner = RunnerServicer(
-        slots=slots, wants=Wants(functions, rules), rules=rules, calls=calls, new_id=new_id, now=now
+        slots=slots,
+        wants=Wants(functions, rules),
+        rules=rules,
+        calls=calls,
+        settings=RunnerSettings(functions, gateway),
+        new_id=new_id,
+        now=now,
     )
     return {runner_pb2.DESCRIPTOR.services_by_name["RunnerProtocol"]: runner}

@@ -7,12 +7,14 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from events.capacity import Resources
 from events.pod import ContainerSpec, PodSpec, Restart
+from projections.catalog import EntryView
+from protocol.fn.deployment import read_deployed
+from protocol.fn.function import Function
 from protocol.fn.translate.model import CallModel
 
 FORMAT, LISTENER = "FN_FORMAT", "FN_LISTENER"
@@ -24,17 +26,6 @@ _SCRIPT = (
     'for name in $1; do unset "$name"; done; [ "$2" = - ] || cd -- "$2" || exit 126; '
     'shift 2; unset PWD OLDPWD name; exec "$@"'
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """What is run for an image."""
-
-    command: tuple[str, ...]
-    directory: str = ""
-    """Absolute; empty for the pod's own."""
-    environment: tuple[tuple[str, str], ...] = ()
-    """Under what calls configure."""
 
 
 def configured(model: CallModel) -> tuple[tuple[str, str], ...]:
@@ -69,11 +60,26 @@ def _spec(function: Function, model: CallModel, socket: Path) -> PodSpec:
 
 
 class Functions:
-    """All functions by image."""
+    """All functions by image.
 
-    def __init__(self, by_image: Mapping[str, Function]) -> None:
-        self._by_image = dict(by_image)
+    Args:
+        configured: What the settings declare; nothing else may take their names.
+        deployed: Tells what was deployed.
+    """
+
+    def __init__(
+        self, configured: Mapping[str, Function], deployed: Callable[[], Mapping[str, EntryView]]
+    ) -> None:
+        self._configured = dict(configured)
+        self._deployed = deployed
 
     def of(self, image: str) -> Function | None:
         """Return what is run for an image, None when nothing is known of it."""
-        return self._by_image.get(image)
+        if (function := self._configured.get(image)) is not None:
+            return function
+        entry = self._deployed().get(image)
+        return None if entry is None else read_deployed(entry.manifest.body, entry.number)
+
+    def is_configured(self, image: str) -> bool:
+        """Return whether the settings declare it."""
+        return image in self._configured

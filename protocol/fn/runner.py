@@ -17,12 +17,14 @@ from starlette.routing import Route
 
 from actors.effects.slots import Slots
 from protocol.calls import CallContext, Calls
+from protocol.fn.errors import CODES
 from protocol.fn.http import FunctionDoor
 from protocol.fn.pump import Pump
 from protocol.fn.rules import Rules
+from protocol.fn.settings import RunnerSettings
 from protocol.fn.translate.engagement import Abort, Finished
 from protocol.fn.wants import Wants
-from protocol.gateway import Call
+from protocol.gateway import Call, Refused
 from protocol.pb.fn import runner_pb2 as pb
 
 ORIGIN = "fn"
@@ -46,6 +48,7 @@ class RunnerServicer:
         wants: Wants,
         rules: Rules,
         calls: Calls,
+        settings: RunnerSettings,
         new_id: Callable[[], str],
         now: Callable[[], int],
     ) -> None:
@@ -55,6 +58,7 @@ class RunnerServicer:
         self._wants = wants
         self._rules = rules
         self._calls = calls
+        self._settings = settings
         self._now = now
         self._active = 0
         self._received = 0
@@ -108,9 +112,16 @@ class RunnerServicer:
     async def ConfigureRunner(  # noqa: N802
         self, request: pb.ConfigMsg, context: CallContext
     ) -> pb.ConfigStatus:
-        """Take settings, none of which mean anything here, and say so in the log."""
-        del context
-        structlog.get_logger().warning("runner_settings_ignored", count=len(request.config))
+        """Deploy functions; other settings mean nothing here, which the log says."""
+        try:
+            ignored = await self._settings.take(
+                request.config, self._calls.write(context, "ConfigureRunner", request)
+            )
+        except Refused as refused:
+            rejection = refused.rejection
+            await context.abort(CODES[rejection.code], rejection.reason)
+        if ignored:
+            structlog.get_logger().warning("runner_settings_ignored", count=ignored)
         return pb.ConfigStatus()
 
     def _status(self) -> pb.RunnerStatus:

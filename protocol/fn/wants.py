@@ -48,6 +48,8 @@ class Wants:
         function = self._functions.of(model.image)
         if function is None:
             raise Unfit(not_initialized(f"no function is configured for image {model.image[:SHOWN]!r}"))
+        if function.number:
+            key += function.number.to_bytes(8)
         request_headers(model, 0, self._rules.header_limit)
         return Want(
             key=key,

@@ -66,7 +66,7 @@ class SimulatedPlane(Plane):
     @property
     def task_ledger(self) -> TaskLedger:
         """The dispatcher's books."""
-        return self._work.dispatch._ledger  # noqa: SLF001 - as above
+        return self.work.dispatch._ledger  # noqa: SLF001 - as above
 
     def _workers(self) -> Mapping[str, WorkerSpec]:
         return {name: WorkerSpec(kind="simulated") for name in self.settings.rigetti.processors}

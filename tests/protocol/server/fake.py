@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from actors.effects.slots import Slots
 from events.pod import PodPhase
 from protocol.cli.serve import serve
 from protocol.gateway import Gateway
 from protocol.server import Served
 from protocol.settings import Settings
 from protocol.task_gateway import TaskGateway
+from protocol.work import Work
 
 
 class Unusable(Exception):  # noqa: N818 - as the plane calls it
@@ -82,7 +82,7 @@ class FakePlane:
         raise NotImplementedError
 
     @property
-    def slots(self) -> Slots:
+    def work(self) -> Work:
         raise NotImplementedError
 
     def metrics(self) -> Mapping[str, float]:

@@ -71,6 +71,7 @@ class Work:
                 is_patient=settings.blocking,
                 evicts=settings.idle_eviction,
                 header_limit=settings.header_kb * 1024,
+                freeze_s=settings.freeze_after_ms / 1000,
             ),
         )
 

@@ -112,6 +112,7 @@ class House:
         """Let go of everything; what runs ends with its pods."""
         for seat in self:
             seat.disconnect()
+            seat.thaw()
         if self._base is not None:
             shutil.rmtree(self._base, ignore_errors=True)
 
@@ -200,6 +201,7 @@ class House:
         """Have a seat end."""
         seat.is_leaving = True
         seat.disconnect()
+        seat.thaw()  # what is frozen does not hear that it has to end
         self._drain_worker(seat, reason)
 
     def _drain_worker(self, seat: Seat, reason: str) -> None:
@@ -242,6 +244,7 @@ class House:
             case PodPlaced():
                 seat.is_placed = True
             case PodContainerStarted():
+                seat.process = event.process
                 seat.began.set()
             case PodContainerExited():
                 how = f"signal {event.signal}" if event.signal else f"exit code {event.exit_code}"

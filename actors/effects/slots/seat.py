@@ -6,7 +6,9 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +50,9 @@ class Seat:
     stamp: int = 0
     rests_since: int = 0
     """When it became idle: microseconds since the epoch, UTC."""
+    process: int = 0
+    """Its process, which leads a group; 0 when there is none of this machine."""
+    is_frozen: bool = False
     is_timed: bool = False
     """Whether somebody will look whether it was idle for its time."""
     began: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,11 +95,28 @@ class Seat:
         """Return a connection on which a request may begin. Raises OSError."""
         if self.end or self.path is None:
             raise ConnectionRefusedError(self.end)
+        self.thaw()
         if self.exchange is not None and not self.exchange.is_ready:
             self.disconnect()
         if self.exchange is None:
             self.exchange = await Exchange.open(self.path, header_limit=header_limit)
         return self.exchange
+
+    def freeze(self) -> None:
+        """Stop its processes until they are needed."""
+        if self.process and not self.end and not self.is_frozen:
+            self.is_frozen = True
+            self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let its processes go on."""
+        if self.is_frozen:
+            self.is_frozen = False
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(OSError):  # it ends in this very moment
+            os.killpg(self.process, number)
 
     def disconnect(self) -> None:
         """Let go of the connection."""

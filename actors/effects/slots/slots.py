@@ -50,6 +50,8 @@ class SlotRules:
     header_limit: int = 65_536
     listen_s: float = 5.0
     """Time that a process has until it listens."""
+    freeze_s: float = 0.0
+    """Time after which an idle process is stopped until it is needed; 0 for never."""
 
 
 class Slots:
@@ -251,9 +253,15 @@ class Slots:
     def _rest(self, seat: Seat, stamp: int) -> None:
         """Have a slot end when it was idle for its time; one timer does for all its rests."""
         seat.stamp, seat.rests_since = stamp, self._clock.now()
+        if self._rules.freeze_s:
+            self._later(self._rules.freeze_s, lambda: self._freeze(seat, stamp))
         if not seat.is_timed:
             seat.is_timed = True
             self._later(seat.idle_s, lambda: self._expire(seat))
+
+    def _freeze(self, seat: Seat, stamp: int) -> None:
+        if seat.stamp == stamp and self._book.is_idle(seat.slot):
+            seat.freeze()
 
     def _expire(self, seat: Seat) -> None:
         seat.is_timed = False

@@ -132,6 +132,23 @@ def test_a_function_that_does_not_want_to_end_is_killed_with_its_children(patien
     until(lambda: not is_alive(pid) and not is_alive(child))
 
 
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_an_idle_function_is_frozen_until_it_is_needed(tmp_path: Path) -> None:
+    with serving(tmp_path, SMALL + "[fn]\nfreeze_after_ms = 20\n" + functions()) as server:
+        client = Client(server.grpc)
+        pid = pid_of(client)
+        until(lambda: state_of(pid) == "T")
+        for _ in range(3):
+            assert pid_of(client) == pid
+            until(lambda: state_of(pid) == "T")
+        brief = pid_of(client, fn_id="brief", idle_timeout=1)
+        until(lambda: not is_alive(brief))
+    until(lambda: not is_alive(pid))
+
+
 def test_who_writes_much_to_its_log_goes_on(patient: Client) -> None:
     assert patient.call(b"floods\n20000", fn_id="floods").body == b"flooded"
 

@@ -155,7 +155,8 @@ def _reconfigure(state: PodState, wish: ReconfigurePod) -> Outcome:
     if goal is state.goal and not is_rerun:
         return Decision(events=(moved,))
     wanted = PodGoalChanged(goal=goal, desired_run=desired_run)
-    return _pursue(state, moved, wanted, reason=wish.reason)
+    # The goal first: a report of the new configuration with the old goal would say that it has arrived.
+    return _pursue(state, wanted, moved, reason=wish.reason)
 
 
 def _pursue(state: PodState, *changes: PodEvent, reason: EndReason | None = None) -> Decision:

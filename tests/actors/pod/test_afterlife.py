@@ -10,6 +10,7 @@ from actors.pod.commands import (
     RecreatePod,
     RequestPlacement,
 )
+from events.frozen import replace
 from events.goal import Goal
 from events.pod import (
     PodCreated,
@@ -50,6 +51,16 @@ def test_a_pod_tells_the_configuration_of_its_next_run() -> None:
         instance=0, run=1, phase=P.KILLED, goal=Goal.KILLED, config=1, desired_config=2, failure_count=0
     )
     assert pod.effects == [Send("job/1", told)]
+
+
+def test_a_pod_that_is_moved_and_started_never_tells_the_new_configuration_with_the_old_goal() -> None:
+    """Such a report would say that the pod is where a workflow wants it before it has begun to run."""
+    pod = subject(goal=Goal.KILLED)
+    pod.decided(replace(UPDATE, goal=Goal.RUNNING))
+    reports = [effect.command for effect in pod.effects if isinstance(effect, Send)]
+    told = [it for it in reports if isinstance(it, ReportPod) and 2 in {it.config, it.desired_config}]
+    assert told
+    assert {it.goal for it in told} == {Goal.RUNNING}
 
 
 def test_a_pod_may_be_moved_for_another_reason() -> None:

@@ -218,7 +218,7 @@ CASES: list[tuple[str, tuple[PodCommand, ...], PodCommand, tuple[PodEvent, ...]]
         "is reconfigured by a new run",
         UP,
         UPDATE,
-        (MOVED, wanted(Goal.RUNNING, 2), PodStopRequested(run=1, reason=R.FOR_UPDATE)),
+        (wanted(Goal.RUNNING, 2), MOVED, PodStopRequested(run=1, reason=R.FOR_UPDATE)),
     ),
     (
         "was reconfigured by a new run",
@@ -233,7 +233,7 @@ CASES: list[tuple[str, tuple[PodCommand, ...], PodCommand, tuple[PodEvent, ...]]
         "is reconfigured and started",
         (StopPod(),),
         replace(UPDATE, restart=False, goal=Goal.RUNNING),
-        (MOVED, wanted(Goal.RUNNING, 2), rerun(TWO, config=2)),
+        (wanted(Goal.RUNNING, 2), MOVED, rerun(TWO, config=2)),
     ),
 ]
 

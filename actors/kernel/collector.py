@@ -11,12 +11,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Collect nothing inside; what is made inside is never looked through afterwards."""
+    """Collect nothing inside. What was made inside is looked through once afterwards, unless it is frozen."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_enabled:
             gc.enable()

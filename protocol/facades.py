@@ -51,6 +51,7 @@ def make_facades(
             Calls(fn.ORIGIN, new_id=gateway.new_id),
             functions=declared_functions(settings.fn, lambda: plane.work.catalog.of(fn.FUNCTION)),
             gateway=gateway,
+            files=SandboxDirectory(plane.data.pods),
             rules=call_rules(settings.fn),
             new_id=gateway.new_id,
             now=now,

@@ -9,6 +9,7 @@ from protocol.calls import Calls
 from protocol.fn.deployment import FUNCTION
 from protocol.fn.function import Function
 from protocol.fn.functions import Functions
+from protocol.fn.logs import Files, Logs
 from protocol.fn.rules import Rules
 from protocol.fn.runner import ORIGIN, RunnerServicer
 from protocol.fn.settings import RunnerSettings
@@ -25,6 +26,7 @@ def servicers(
     *,
     functions: Functions,
     gateway: Gateway,
+    files: Files,
     rules: Rules,
     new_id: Callable[[], str],
     now: Callable[[], int],
@@ -36,6 +38,7 @@ def servicers(
         rules=rules,
         calls=calls,
         settings=RunnerSettings(functions, gateway),
+        logs=Logs(files, now),
         new_id=new_id,
         now=now,
     )

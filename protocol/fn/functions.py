@@ -19,6 +19,8 @@ from protocol.fn.translate.model import CallModel
 
 FORMAT, LISTENER = "FN_FORMAT", "FN_LISTENER"
 HTTP_STREAM = "http-stream"
+CONTAINER = "function"
+"""Name of the one container of a function's pod."""
 INHERITED = ("HOME", "LANG", "TZ")
 """What processes of pods inherit beside PATH."""
 NO_WISH = "-"
@@ -44,7 +46,7 @@ def _spec(function: Function, model: CallModel, socket: Path) -> PodSpec:
     environment |= {FORMAT: HTTP_STREAM, LISTENER: f"unix:{socket}"}
     dropped = " ".join(name for name in INHERITED if name not in environment)
     container = ContainerSpec(
-        name="function",
+        name=CONTAINER,
         command=("/bin/sh", "-c", _SCRIPT, "sh", dropped, function.directory or NO_WISH, *function.command),
         environment=tuple(environment.items()),
         resources=Resources(cpu=model.milli_cpus / 1000, memory_mb=float(model.memory_mb + model.tmpfs_mb)),

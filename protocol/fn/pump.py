@@ -14,6 +14,7 @@ from actors.effects.exchange import Broken, Exchange, Trouble
 from actors.effects.slots import Lease, NoSlot, Slots
 from actors.effects.slots.lease import End
 from events.task import FailureKind
+from protocol.fn.logs import Logs, Mark
 from protocol.fn.rules import Rules
 from protocol.fn.translate.engagement import (
     Abort,
@@ -56,6 +57,7 @@ class Pump:
         wants: Wants,
         rules: Rules,
         call: Call,
+        logs: Logs,
         now: Callable[[], int],
         behind: Callable[[Awaitable[None]], None],
     ) -> None:
@@ -65,6 +67,8 @@ class Pump:
         self._wants = wants
         self._rules = rules
         self._call = call
+        self._logs = logs
+        self._since: Mark | None = None
         self._now = now
         self._behind = behind
         self._machine = Engagement(response_limit=rules.response_limit, now=now)
@@ -120,6 +124,8 @@ class Pump:
             return
         if not settle.is_kept:
             lease.exchange.close()  # whatever the function still does is for nobody
+        if self._since is not None and (until := self._logs.mark(lease.pod)) is not None:
+            self._behind(self._logs.tell(self._model, lease.slot, self._since, until))
         await lease.settle(_end_of(settle.fault), is_kept=settle.is_kept)
 
     async def _abandon(self) -> None:
@@ -172,6 +178,7 @@ class Pump:
             await self._play(self._machine.refuse(RETRY))
         else:
             self._lease = lease
+            self._since = self._logs.mark(lease.pod)
             self._limit = asyncio.get_running_loop().call_later(self._model.timeout_s, self._time_out)
             start = lease.start
             birth = Birth(prepare_ns=start.prepare_ns, create_ns=start.create_ns, listen_ns=start.listen_ns)

@@ -19,6 +19,7 @@ from actors.effects.slots import Slots
 from protocol.calls import CallContext, Calls
 from protocol.fn.errors import CODES
 from protocol.fn.http import FunctionDoor
+from protocol.fn.logs import Logs
 from protocol.fn.pump import Pump
 from protocol.fn.rules import Rules
 from protocol.fn.settings import RunnerSettings
@@ -49,6 +50,7 @@ class RunnerServicer:
         rules: Rules,
         calls: Calls,
         settings: RunnerSettings,
+        logs: Logs,
         new_id: Callable[[], str],
         now: Callable[[], int],
     ) -> None:
@@ -59,6 +61,7 @@ class RunnerServicer:
         self._rules = rules
         self._calls = calls
         self._settings = settings
+        self._logs = logs
         self._now = now
         self._active = 0
         self._received = 0
@@ -91,6 +94,7 @@ class RunnerServicer:
                 wants=self._wants,
                 rules=self._rules,
                 call=call,
+                logs=self._logs,
                 now=self._now,
                 behind=self._do_behind,
             ).run()
@@ -123,6 +127,23 @@ class RunnerServicer:
         if ignored:
             structlog.get_logger().warning("runner_settings_ignored", count=ignored)
         return pb.ConfigStatus()
+
+    async def StreamLogs(  # noqa: N802
+        self, requests: AsyncIterator[pb.LogRequestMsg], context: CallContext
+    ) -> AsyncIterator[pb.LogResponseMsg]:
+        """Tell what functions write from now on: one batch whenever the reader asks for one."""
+        is_started = False
+        with self._logs.reading() as reader:
+            async for request in requests:
+                match request.WhichOneof("body"):
+                    case "start" if not is_started:
+                        is_started = True
+                    case "ack" | "ready" if is_started:
+                        yield await reader.next()
+                    case _:
+                        await context.abort(
+                            grpc.StatusCode.INVALID_ARGUMENT, "Start comes first, once, then Ack or Ready"
+                        )
 
     def _status(self) -> pb.RunnerStatus:
         return pb.RunnerStatus(

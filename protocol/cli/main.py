@@ -366,14 +366,10 @@ def call_function(
     from protocol.cli import functions as command
 
     wish = command.Wish(
-        name=name,
-        headers=tuple(header or ()),
-        is_detached=detach,
-        timeout_s=limit,
-        memory_mb=memory,
+        name=name, headers=tuple(header or ()), is_detached=detach, timeout_s=limit, memory_mb=memory
     )
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    finish(server, lambda it: command.call(it, wish, source, sink, wait_s=timeout))
+    ends = sys.stdin.buffer, sys.stdout.buffer
+    finish(server, lambda it: command.call(it, wish, *ends, wait_s=timeout))
 
 
 def finish(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> None:

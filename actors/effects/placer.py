@@ -113,6 +113,10 @@ class Placer:
             evictable={pod: each for pod, each in held if each is not None},
         )
 
+    def holds(self, pod: str) -> bool:
+        """Tell whether a pod has room on a host, or is about to be given it."""
+        return self._ledger.held(pod) is not None
+
     def close(self) -> None:
         """Forget who waits; after a restart they ask again."""
         self._lines.clear()

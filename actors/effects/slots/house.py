@@ -45,6 +45,9 @@ class Placing(Protocol):
     ) -> Verdict:
         """Say whether a pod would find a host."""
 
+    def holds(self, pod: str) -> bool:
+        """Tell whether a pod has room on a host, or is about to be given it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -124,7 +127,12 @@ class House:
         Who is told that there is begins the seat next, and retires the others before.
         """
         spec = want.spec(Path())
-        unplaced = [seat.spec for seat in self._seats.values() if not (seat.is_placed or seat.is_leaving)]
+        # Room is reserved before the placement is stored: asking the seat alone would count such a pod twice.
+        unplaced = [
+            seat.spec
+            for seat in self._seats.values()
+            if not (seat.is_placed or seat.is_leaving or self._placing.holds(seat.pod))
+        ]
         leaving = [seat.pod for seat in self._seats.values() if seat.is_leaving]
         pods = {self._seats[slot].pod: slot for slot in evictable}
         verdict = self._placing.judge(

@@ -7,10 +7,10 @@
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import Union, cast, get_args, get_origin, get_type_hints
 
+import msgspec
 from hypothesis import strategies as st
 from immutables import Map
 
@@ -21,6 +21,7 @@ from actors.task.commands import TaskCommand
 from actors.worker.commands import WorkerCommand
 from events import host, job, pod, task, worker
 from events.capacity import Resources
+from events.frozen import is_frozen
 from events.pod import ContainerSpec, PodSpec, PortSpec
 
 _LEAVES: Mapping[object, st.SearchStrategy[object]] = types.MappingProxyType(
@@ -52,9 +53,8 @@ def instances(kind: object) -> st.SearchStrategy[object]:
         return st.dictionaries(instances(key), instances(value), max_size=2).map(Map)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return st.sampled_from(list(kind))
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        parts = {each.name: instances(hints[each.name]) for each in fields(kind)}
+    if is_frozen(kind):
+        parts = {each.name: instances(each.type) for each in msgspec.structs.fields(kind)}
         return st.builds(kind, **parts)
     if isinstance(kind, type) and issubclass(kind, tuple):
         return st.builds(kind, **{name: instances(each) for name, each in get_type_hints(kind).items()})

@@ -5,12 +5,12 @@
 2. A host asks for nothing: who places pods follows the committed events itself.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
 from actors.host.commands import DeclareHost, HostCommand, WithdrawHost
 from actors.host.state import HostState
 from actors.kernel.decider import Code, Context, Decision, Outcome, Rejection
+from events.frozen import replace
 from events.host import HostEvent, HostPhase, HostPhaseChanged, HostRegistered, HostRespecified
 
 

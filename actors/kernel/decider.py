@@ -83,8 +83,17 @@ class Decision:
     opens: tuple[Opening, ...] = ()
     result: object = None
     """The answer as data: an instance of a class that the codec knows, or None."""
-    states: tuple[object, ...] = field(default=(), compare=False, repr=False)
+    states: tuple[object, ...] = ()
     """The state after each of the events, when deciding has folded them anyway; the shell then need not."""
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the same is to become true; `states` only say how it was worked out."""
+        if not isinstance(other, Decision):
+            return NotImplemented
+        return (self.events, self.opens, self.result) == (other.events, other.opens, other.result)
+
+    def __hash__(self) -> int:
+        return hash((self.events, self.opens))
 
 
 Outcome = Decision | Rejection

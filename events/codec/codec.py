@@ -1,38 +1,42 @@
 """The codec: topics to classes, objects to msgpack maps and back.
 
 1. A topic is our own text with a schema number, never a path of a module; a class has one topic.
-2. Everything is generated when the codec is built; encoding and decoding only call.
+2. Everything is worked out when the codec is built; encoding and decoding only call.
 3. What is decoded equals what was encoded. A body of an old topic goes through its upcasters.
-4. A codec may be used by several threads: packing runs in one call that keeps the interpreter lock.
+4. Fields at their default are left out, and filled in by the class when missing. A released
+   class is never changed (events/pod.py, rule 3), so neither are its defaults.
+5. Keys that the class does not know are ignored, so that a field can be added; values of another type
+   than declared are refused.
+6. A codec may be used by several threads.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from types import GenericAlias
+from typing import Any, get_args, get_origin
 
-import msgpack
-from cattrs.errors import StructureHandlerNotFoundError
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+import msgspec
+from immutables import Map
 
-from events.codec.conversion import Structure, converter
 from events.codec.errors import BadTables, Undecodable, Unencodable, UnknownTopic
-from events.codec.interning import Interned
-from events.codec.upcasters.chain import Upcast, chains, merged
+from events.codec.sharing import Form, Forms, Shared
+from events.codec.upcasters.chain import Body, Upcast, chains, merged
+from events.frozen import is_frozen
 
-UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, StructureHandlerNotFoundError)
-"""What msgpack and generated functions raise on a body that does not fit."""
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError)
+"""What msgspec and upcasters raise on a body that does not fit."""
 
-unpack: Callable[[bytes], Any] = partial(msgpack.unpackb, use_list=False, strict_map_key=False)
-"""Bytes to maps and tuples; keys of maps may be numbers."""
+Buffer = bytes | msgspec.Raw
+"""Bytes, or a part of some, that are msgpack."""
 
 
 class Codec:
     """Encodes and decodes instances of the classes that the tables name.
 
     Args:
-        tables: Topic to class, such as `events.job.TOPICS`.
+        tables: Topic to class, such as `events.job.TOPICS`. Classes are made by `frozen`.
         upcasters: Old topic to the function that brings its body one number further.
-        interned: Classes whose values many events share (events/codec/interning.py).
+        interned: Classes whose values many events share (events/codec/sharing.py).
         remembered: How many values of each interned class are remembered.
     """
 
@@ -44,13 +48,14 @@ class Codec:
         interned: tuple[type, ...] = (),
         remembered: int = 4096,
     ) -> None:
-        packer = msgpack.Packer()
-        self._pack: Callable[[object], bytes] = packer.pack
-        self._converter = converter()
+        self._pack = msgspec.msgpack.Encoder(enc_hook=_plain).encode
+        self._forms = Forms()
         for kind in interned:
-            self._intern(kind, remembered)
-        self._encoders: dict[type, tuple[str, Callable[[Any], Any]]] = {}
-        self._decoders: dict[str, tuple[Structure, type]] = {}
+            self._share(kind, remembered)
+        self._encoders: dict[type, tuple[str, Callable[[Any], bytes]]] = {}
+        self._decoders: dict[str, Callable[[Buffer], Any]] = {}
+        self._readers: dict[str, Callable[[Body], Any]] = {}
+        """As the decoders, for bodies that are maps already."""
         for table in tables:
             for topic, kind in table.items():
                 self._register(topic, kind)
@@ -59,33 +64,21 @@ class Codec:
     def encode(self, event: object) -> tuple[str, bytes]:
         """Return topic and body. Raises Unencodable, which is a bug of whoever made the event."""
         try:
-            topic, to_map = self._encoders[event.__class__]
+            topic, encode = self._encoders[event.__class__]
         except KeyError:
             raise Unencodable(f"class {type(event).__qualname__} has no topic") from None
         try:
-            return topic, self._pack(to_map(event))
-        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            return topic, encode(event)
+        except (ValueError, TypeError, AttributeError, OverflowError, msgspec.MsgspecError) as error:
             raise Unencodable(f"{topic}: {error}") from error
 
-    def decode(self, topic: str, body: bytes) -> object:
+    def decode(self, topic: str, body: Buffer) -> object:
         """Return the object. Raises UnknownTopic or Undecodable."""
+        decode = self._decoders.get(topic)
+        if decode is None:
+            return self._decode_old(topic, body)
         try:
-            plain = unpack(body)
-        except UNREADABLE as error:
-            raise Undecodable(topic, str(error)) from error
-        return self.decode_map(topic, plain)
-
-    def decode_map(self, topic: str, body: object) -> object:
-        """Return the object of a body that is unpacked already, by `unpack` of this module."""
-        decoder = self._decoders.get(topic)
-        if decoder is None:
-            topic, body = self._upcast(topic, body)
-            decoder = self._decoders[topic]
-        from_map, kind = decoder
-        try:
-            if body.__class__ is not dict:
-                raise TypeError("not a map")
-            return from_map(body, kind)
+            return decode(body)
         except UNREADABLE as error:
             raise Undecodable(topic, f"{type(error).__name__}: {error}") from error
 
@@ -100,18 +93,17 @@ class Codec:
         except KeyError:
             raise Unencodable(f"class {kind.__qualname__} has no topic") from None
 
-    def _upcast(self, topic: str, body: object) -> tuple[str, object]:
+    def _decode_old(self, topic: str, body: Buffer) -> object:
         if topic not in self._old:
             raise UnknownTopic(topic)
         current, steps = self._old[topic]
-        if not isinstance(body, dict):
-            raise Undecodable(topic, "not a map")
         try:
+            plain: Body = _MAPS.decode(body)
             for step in steps:
-                body = step(body)
+                plain = step(plain)
+            return self._readers[current](plain)
         except UNREADABLE as error:
             raise Undecodable(topic, f"upcaster: {type(error).__name__}: {error}") from error
-        return current, body
 
     def _register(self, topic: str, kind: type) -> None:
         if topic in self._decoders:
@@ -120,20 +112,48 @@ class Codec:
             raise BadTables(
                 f"class {kind.__qualname__} has the topics {self._encoders[kind][0]!r} and {topic!r}"
             )
-        self._encoders[kind] = (topic, self._converter.get_unstructure_hook(kind))
-        self._decoders[topic] = (self._converter.get_structure_hook(kind), kind)
+        if not is_frozen(kind):
+            raise BadTables(f"class {kind.__qualname__} of the topic {topic!r} was not made by `frozen`")
+        encode, decode, read = self._ways(kind, self._forms.of(kind))
+        self._encoders[kind] = (topic, encode)
+        self._decoders[topic] = decode
+        self._readers[topic] = read
 
-    def _intern(self, kind: type, limit: int) -> None:
-        to_map: Callable[[Any], Any] = make_dict_unstructure_fn(
-            kind, self._converter, _cattrs_omit_if_default=True
+    def _share(self, kind: type, limit: int) -> None:
+        encode, decode, _ = self._ways(kind, self._forms.of(kind))
+        shared: Shared[Any] = Shared(encode, decode, limit=limit)
+        self._forms.share(kind, Form(bytes, shared.pack, shared.unpack))
+
+    def _ways(
+        self, kind: type, form: Form | None
+    ) -> tuple[Callable[[Any], bytes], Callable[[Buffer], Any], Callable[[Body], Any]]:
+        """Return how instances of a class are encoded, decoded, and read from a map."""
+        pack, written = self._pack, kind if form is None else form.kind
+        decode = msgspec.msgpack.Decoder(written, dec_hook=_declared).decode
+        read = partial(msgspec.convert, type=written, dec_hook=_declared)
+        if form is None:
+            return pack, decode, read
+        into, back = form.into, form.back
+        return (
+            lambda value: pack(into(value)),
+            lambda body: back(decode(body)),
+            lambda body: back(read(body)),
         )
-        from_map: Callable[[Any, Any], Any] = make_dict_structure_fn(
-            kind, self._converter, _cattrs_detailed_validation=False
-        )
-        values: Interned[Any] = Interned(
-            lambda value: self._pack(to_map(value)),
-            lambda packed: from_map(unpack(packed), kind),
-            limit=limit,
-        )
-        self._converter.register_unstructure_hook(kind, values.pack)
-        self._converter.register_structure_hook(kind, lambda packed, _: values.unpack(packed))
+
+
+_MAPS = msgspec.msgpack.Decoder(dict)
+
+
+def _plain(value: object) -> object:
+    """Return what is packed in place of a value that msgspec does not know."""
+    if isinstance(value, Map):
+        return dict(sorted(value.items()))  # equal maps are equal bytes
+    raise TypeError(f"a {type(value).__qualname__} has no form in msgpack")
+
+
+def _declared(kind: Any, plain: Any) -> Any:  # noqa: ANN401 - an annotation, and whatever was stored
+    """Return a value of a type that msgspec does not know, from what was packed in its place."""
+    if get_origin(kind) is Map:
+        key, value = get_args(kind)
+        return Map(msgspec.convert(plain, GenericAlias(dict, (key, value)), dec_hook=_declared))
+    raise TypeError(f"nothing can be read as {kind}")

@@ -7,12 +7,12 @@
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import NoReturn
 
-import msgpack
+import msgspec
 
 from events.codec import Codec, Undecodable, UnreadableEvent
-from events.codec.codec import UNREADABLE, unpack
+from events.codec.codec import UNREADABLE, Buffer
 from events.journal.blobs import BlobMissing, BlobRef, Blobs
 from events.journal.store import Row
 from events.record import Delivery, Envelope, Recorded
@@ -33,29 +33,41 @@ _SYSTEM = Envelope(at=0)
 _DELIVERY = Envelope._fields.index("delivery")
 
 
+class _State(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is packed in a row."""
+
+    is_last: bool
+    envelope: bytes
+    body: msgspec.Raw
+
+
+_state = msgspec.msgpack.Decoder(_State).decode
+_pack = msgspec.msgpack.Encoder().encode
+_envelope = msgspec.msgpack.Decoder(Envelope).decode
+
+
 def pack_envelope(envelope: Envelope) -> bytes:
     """Return the envelope as an array without what is at its default at the end."""
     end = len(envelope)
     while end > 1 and envelope[end - 1] == _SYSTEM[end - 1]:
         end -= 1
-    packed: bytes = msgpack.packb(envelope[:end])
-    return packed
+    return _pack(envelope[:end])
 
 
 def unpack_envelope(packed: bytes) -> Envelope:
-    """Return the envelope."""
-    values: tuple[Any, ...] = unpack(packed)
-    if len(values) <= _DELIVERY:
-        return Envelope(*values)
-    known = list(values[: len(_SYSTEM)])
-    if known[_DELIVERY] is not None:
-        known[_DELIVERY] = Delivery(*known[_DELIVERY][:3])
-    return Envelope(*known)
+    """Return the envelope. Raises what UNREADABLE names."""
+    try:
+        return _envelope(packed)
+    except msgspec.ValidationError:
+        known = msgspec.msgpack.decode(packed, type=list)[: len(_SYSTEM)]
+        if known[_DELIVERY:] and known[_DELIVERY] is not None:
+            known[_DELIVERY] = known[_DELIVERY][: len(Delivery._fields)]
+        return msgspec.convert(known, Envelope)
 
 
 def beginnings(envelope: Envelope) -> tuple[bytes, bytes]:
     """Return what stands before the body in the states of one append: before its last event, and of it."""
-    packed: bytes = msgpack.packb(pack_envelope(envelope))
+    packed = _pack(pack_envelope(envelope))
     return b"\x93\xc2" + packed, b"\x93\xc3" + packed
 
 
@@ -88,37 +100,51 @@ class Decoder:
 
         With `is_lenient` what is wrong with an event alone is in the event's place instead.
         """
-        decode, make = self._codec.decode_map, Recorded._make
+        decode, make = self._codec.decode, Recorded._make
         packed, envelope = self._packed, self._envelope
         for revision, stream, version, topic, state in rows:
             try:
-                fields: Any = unpack(state)
-                is_last, packed_now, body = fields[0], fields[1], fields[2]
-                if packed_now != packed:  # rows of one append share the bytes, so they share the object
-                    packed, envelope = packed_now, unpack_envelope(packed_now)
+                row = _state(state)
+                if row.envelope != packed:  # rows of one append share the bytes, so they share the object
+                    envelope = unpack_envelope(row.envelope)
+                    packed = row.envelope
                     self._packed, self._envelope = packed, envelope
             except UNREADABLE as error:
-                unreadable = Undecodable(topic, str(error))
-                unreadable.place = _place(revision, stream, version)
-                raise unreadable from error
+                _refuse(error, topic, _place(revision, stream, version))
             try:
-                if body.__class__ is msgpack.ExtType:
-                    body = self._resolve(topic, body)
-                event: object = decode(topic, body)
-            except UnreadableEvent as error:
-                error.place = _place(revision, stream, version)
-                if not is_lenient:
-                    raise
-                event = error
-            yield make((revision, stream, version, event, envelope, is_last))
+                event: object = decode(topic, row.body)
+            except UnreadableEvent as refusal:
+                try:
+                    event = self._decode_long(topic, row.body, refusal)
+                except UnreadableEvent as error:
+                    error.place = _place(revision, stream, version)
+                    if not is_lenient:
+                        raise
+                    event = error
+            yield make((revision, stream, version, event, envelope, row.is_last))
 
-    def _resolve(self, topic: str, named: msgpack.ExtType) -> object:
+    def _decode_long(self, topic: str, body: Buffer, refusal: UnreadableEvent) -> object:
+        """Decode a body that stands in a blob; raise the refusal again for one that does not."""
+        try:
+            named: msgspec.msgpack.Ext = _EXTENSION.decode(body)
+        except UNREADABLE:
+            raise refusal from None
         if named.code != BLOB:
             raise Undecodable(topic, f"extension {named.code} is of a newer version")
         try:
-            return unpack(self._blobs.get(BlobRef(named.data.hex())))
-        except (BlobMissing, *UNREADABLE) as error:
+            whole = self._blobs.get(BlobRef(bytes(named.data).hex()))
+        except BlobMissing as error:
             raise Undecodable(topic, str(error)) from error
+        return self._codec.decode(topic, whole)
+
+
+_EXTENSION = msgspec.msgpack.Decoder(msgspec.msgpack.Ext)
+
+
+def _refuse(error: Exception, topic: str, place: str) -> NoReturn:
+    unreadable = Undecodable(topic, str(error))
+    unreadable.place = place
+    raise unreadable from error
 
 
 def _place(revision: int, stream: str, version: int) -> str:

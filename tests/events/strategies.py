@@ -4,15 +4,16 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
+import msgspec
 from hypothesis import strategies as st
 
 from events import catalog, host, job, pod, receipt, task, worker
 from events.codec import UPCASTERS, Codec
+from events.frozen import is_frozen
 from events.record import Delivery, Envelope
 
 TABLES: tuple[Mapping[str, type], ...] = (
@@ -46,7 +47,7 @@ def of_type(kind: Any) -> st.SearchStrategy[Any]:
         return SCALARS[kind]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(list(kind))
-    if is_dataclass(kind) and isinstance(kind, type):
+    if is_frozen(kind):
         return of_class(kind)
     args = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
@@ -58,14 +59,12 @@ def of_type(kind: Any) -> st.SearchStrategy[Any]:
 
 
 def of_class(kind: type) -> st.SearchStrategy[Any]:
-    """Return a strategy for instances of a dataclass; fields are at their default now and then."""
-    hints = get_type_hints(kind)
-    assert is_dataclass(kind)
+    """Return a strategy for instances of a frozen class; fields are at their default now and then."""
+    assert is_frozen(kind)
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
-    for field in fields(kind):
-        has_default = field.default is not field.default_factory  # both are MISSING without one
-        (optional if has_default else required)[field.name] = of_type(hints[field.name])
+    for field in msgspec.structs.fields(kind):
+        (required if field.required else optional)[field.name] = of_type(field.type)
     return st.fixed_dictionaries(required, optional=optional).map(lambda values: kind(**values))
 
 

@@ -1,7 +1,5 @@
 """The codec: round trip of every event, refusals, old forms, sharing."""
 
-from dataclasses import dataclass, replace
-
 import msgpack
 import pytest
 from hypothesis import given
@@ -9,6 +7,7 @@ from immutables import Map
 
 from events import pod
 from events.codec import BadTables, Body, Codec, Undecodable, Unencodable, UnknownTopic
+from events.frozen import frozen, replace
 from events.goal import Goal
 from tests.events.strategies import TABLES, codec, events
 
@@ -132,13 +131,13 @@ def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing() -> None:
 # ---------------------------------------------------------------- states
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Place:
     name: str
     goal: Goal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class State:
     places: Map[int, Place]
     marks: Map[str, Goal]
@@ -166,7 +165,7 @@ def test_states_with_persistent_maps_round_trip() -> None:
 # ---------------------------------------------------------------- old forms
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Moved:
     to: str
     by: str

@@ -1,11 +1,12 @@
 """Folds, as data: given these events of one stream, these fields of the view."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
 from events import host, job, pod
 from events.capacity import Resources
+from events.frozen import replace
 from events.goal import Goal
 from events.job import JobPhase, WorkflowKind, WorkflowPhase
 from events.pod import EndReason, PodPhase

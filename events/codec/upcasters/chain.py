@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from events.codec.errors import BadTables
 
 Body = dict[str, object]
-"""An event as a map: keys are field names; arrays are tuples."""
+"""An event as a map: keys are field names; arrays are lists."""
 
 Upcast = Callable[[Body], Body]
 """From a body of one schema number to a body of the next. Pure; may change and return its argument."""

@@ -12,9 +12,11 @@ import base64
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+import msgspec
 
 from events.attachment import Attachment
 from protocol.trees import Tree
@@ -98,8 +100,8 @@ class _Speller:
                 return self._sequence(value)
             case list():
                 return self._sequence(value)
-        if is_dataclass(value):
-            return self._map([(each.name, getattr(value, each.name)) for each in fields(value)])
+        if isinstance(value, msgspec.Struct):
+            return self._map([(name, getattr(value, name)) for name in value.__struct_fields__])
         raise TypeError(f"a {type(value).__name__} cannot be spelled")
 
     def _map(self, entries: Collection[tuple[str, object]]) -> Tree:

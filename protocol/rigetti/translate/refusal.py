@@ -5,9 +5,9 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from actors.kernel.decider import Code, Rejection
+from events.frozen import replace
 from protocol.gateway import Refused
 
 

@@ -1,7 +1,5 @@
 """Words for stories of workflows: wishes, and what pods then report."""
 
-from dataclasses import replace
-
 from actors.job import JobState
 from actors.job.commands import (
     ReplaceJob,
@@ -9,6 +7,7 @@ from actors.job.commands import (
 )
 from actors.kernel.decider import Decision
 from actors.pod.commands import ReconfigurePod
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     JobSpec,

@@ -1,7 +1,6 @@
 """What a job promises, example by example."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from actors.job.commands import (
 from actors.job.state import STEADY, is_finished
 from actors.kernel.decider import Code, Decision, Opening, Send
 from actors.pod.commands import DeletePod, StartPod, StopPod
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     JobCreated,

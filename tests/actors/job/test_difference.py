@@ -1,7 +1,6 @@
 """What makes another pod, and what a workflow makes of pods and events it does not know."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from actors.job.difference import runs_alike, surely_specs_of
 from actors.job.waiting import Waiting
 from actors.kernel.decider import Code, Decision
 from events.capacity import Resources
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     JobCreated,

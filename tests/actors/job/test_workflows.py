@@ -1,7 +1,5 @@
 """What a job's workflows promise, example by example."""
 
-from dataclasses import replace
-
 import pytest
 
 from actors.job import JobState
@@ -21,6 +19,7 @@ from actors.job.commands import (
 from actors.job.state import is_finished
 from actors.kernel.decider import Code, Decision, Opening, Send
 from actors.pod.commands import DeletePod, ReconfigurePod, RecreatePod
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     InstanceRange,

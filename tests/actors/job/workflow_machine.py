@@ -1,7 +1,5 @@
 """A job whose workflows are started, paused, resumed and given up at random, with its pods."""
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -23,6 +21,7 @@ from actors.job.state import Workflow
 from actors.job.waiting import numbers, size
 from actors.kernel.decider import Code, Decision, Rejection
 from actors.pod.commands import RestartPod, StartPod, StopPod
+from events.frozen import replace
 from events.goal import Goal
 from events.job import (
     JobCreated,

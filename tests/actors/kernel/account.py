@@ -6,54 +6,54 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from actors.kernel.decider import ArmTimer, Code, Context, Decision, Entity, Opening, Outcome, Rejection, Send
+from events.frozen import frozen, replace
 
 # ---------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Opened:
     funds: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Moved:
     amount: int
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Paid:
     to: tuple[str, ...]
     amount: int
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Armed:
     key: str
     due_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Rang:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Noted:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Cursed:
     """No account can evolve by it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Closed:
     pass
 
@@ -61,7 +61,7 @@ class Closed:
 # ---------------------------------------------------------------- state and results
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Account:
     balance: int
     tags: tuple[str, ...] = ()
@@ -70,12 +70,12 @@ class Account:
     is_closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Balance:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Unknown:
     """No codec knows it."""
 
@@ -98,79 +98,79 @@ TOPICS: Mapping[str, type] = MappingProxyType(
 # ---------------------------------------------------------------- commands
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Open:
     funds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Move:
     amount: int
     tag: str = ""
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Pay:
     to: tuple[str, ...]
     amount: int
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Fork:
     children: tuple[str, ...]
     funds: int = 0
     after: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Arm:
     key: str
     due_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Ring:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Note:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Look:
     """Changes nothing and tells the balance."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Close:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class BreakDecide:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class BreakEvolve:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class BreakResult:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class BreakEvent:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Show:
     """An effect: something outside is shown a text."""
 

@@ -1,7 +1,5 @@
 """Given events, when a command, then events or a rejection: what a pod promises, example by example."""
 
-from dataclasses import replace
-
 import pytest
 
 from actors.job.commands import ReportPod
@@ -29,6 +27,7 @@ from actors.pod.commands import (
     StopRun,
 )
 from actors.pod.state import is_finished
+from events.frozen import replace
 from events.goal import Goal
 from events.pod import (
     EndReason,

@@ -1,7 +1,6 @@
 """A task waits, holds its worker, and ends once."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -22,6 +21,7 @@ from actors.task.commands import (
     TasksAccepted,
 )
 from actors.task.state import is_finished
+from events.frozen import replace
 from events.task import (
     FailureKind,
     TaskAssigned,

@@ -1,7 +1,6 @@
 """A worker has one task, or none; its pod comes and goes with it."""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -20,6 +19,7 @@ from actors.worker.commands import (
     RegisterWorker,
     TakeTask,
 )
+from events.frozen import replace
 from events.goal import Goal
 from events.pod import PodCreated, PodPhase
 from events.worker import (

@@ -3,13 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from events.codec import UnknownTopic
+from events.frozen import replace
 from events.host import HostPhase, HostPhaseChanged
 from events.job import JobPodReported
 from events.journal import MemoryBlobs

@@ -1,7 +1,6 @@
 """Trees of events and states: total, bounded, and silent about what is secret."""
 
 import json
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from events.attachment import Attachment
+from events.frozen import frozen
 from events.pod import PodPhase
 from events.record import Envelope, Recorded
 from projections.tail.part import Part
@@ -54,7 +54,7 @@ def test_what_is_cut_is_short_and_says_so(event: object, size: int, text: int, e
     assert len(cut.json.encode()) <= 2 * size + 600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Sample:
     """One of each."""
 

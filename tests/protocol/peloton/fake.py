@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from actors.job.commands import JobAccepted
 from actors.kernel.decider import Rejection
 from events.capacity import Resources
+from events.frozen import replace
 from events.host import HostPhase, HostSpec
 from events.record import Envelope, Recorded, entity_of, id_of
 from projections import jobs, pods

@@ -1,11 +1,11 @@
 """Jobs as they are told: counts, versions, workflows, what is cut."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from immutables import Map
 
+from events.frozen import replace
 from events.goal import Goal
 from events.job import JobDeleted, JobSpec, WorkflowInstanceEnded, WorkflowKind, WorkflowPhase
 from events.pod import PodPhase

@@ -1,9 +1,8 @@
 """Pods as they are told: one run, its containers, earlier runs, events."""
 
-from dataclasses import replace
-
 import pytest
 
+from events.frozen import replace
 from events.pod import ContainerSpec, PodDeleted, PodQueued, PodSpec
 from projections.pods import PodView
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2

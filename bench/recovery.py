@@ -71,10 +71,10 @@ class Memory:
         for record in records:
             part.append(record)
             if len(part) == SCAN_PAGE:
-                self.hot.apply(part)
+                self.hot.replay(part)
                 yield from part
                 part = []
-        self.hot.apply(part)
+        self.hot.replay(part)
         yield from part
 
     def _count(self, _stream: str, effect: object) -> None:

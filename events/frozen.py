@@ -14,10 +14,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, dataclass_transform, overload
 
 import msgspec
+from immutables import Map
 
 C = TypeVar("C", bound=type)
 
-__all__ = ["frozen", "is_frozen", "replace"]
+__all__ = ["EMPTY", "frozen", "is_frozen", "replace"]
+
+EMPTY: Map[Any, Any] = Map()
+"""The persistent map without entries: one object for all states that have none."""
 
 if TYPE_CHECKING:
     from dataclasses import replace as replace  # noqa: PLC0414 - the type checker knows its arguments

@@ -9,7 +9,10 @@ from types import MappingProxyType
 
 from events.attachment import Attachment
 from events.catalog import CatalogDeleted, CatalogWritten
-from events.record import Recorded, entity_of
+from events.record import Recorded
+
+HEEDED = frozenset({CatalogWritten, CatalogDeleted})
+"""Classes of events that change an entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class CatalogViews:
     def apply(self, records: Iterable[Recorded]) -> None:
         """Take in what was committed."""
         for record in records:
-            if entity_of(record.stream) == "catalog":
+            if record.event.__class__ in HEEDED:
                 self._fold(record)
 
     def of(self, kind: str) -> Mapping[str, EntryView]:

@@ -105,38 +105,63 @@ class HotViews:
         self._make_room()
         return advances
 
-    def replay(self, records: Iterable[Recorded]) -> Advance:
+    def replay(self, records: Sequence[Recorded]) -> Advance:
         """As `apply`, when nobody asks for single appends: what all whole ones have changed.
 
         Left out are changes that the tables have. What they know of an entity later is taken from them
         here, so that an older change would stay the newest, and undo it.
         """
-        changed: dict[str, View] = {}
-        revision, touched, known = 0, self._open, self._cold.checkpoint
-        for recorded in records:
-            self._see(recorded)
-            if recorded.is_last:
-                revision = recorded.revision
-                if revision > known:
-                    changed.update(touched)
-                touched.clear()
+        whole = len(records)
+        while whole and not records[whole - 1].is_last:
+            whole -= 1
+        revision = records[whole - 1].revision if whole else 0
+        changed = self._open if whole else {}
+        self._fold_all(records[:whole], changed)
+        if whole:
+            self._open = {}
+        self._fold_all(records[whole:], self._open)
         self._make_room()
-        return Advance(revision, changed)
+        known = self._cold.checkpoint
+        return Advance(revision, {stream: view for stream, view in changed.items() if view.revision > known})
+
+    def _fold_all(self, records: Sequence[Recorded], changed: dict[str, View]) -> None:
+        """Take in records, keeping only what each entity is at last; add that to `changed`."""
+        kept = self._views.get
+        latest: dict[str, View] = {}
+        for recorded in records:
+            stream = recorded.stream
+            before = latest.get(stream)
+            if before is None:
+                before = kept(stream)
+            after = self._folded(before, recorded)
+            if after is not None:
+                latest[stream] = after
+                if is_gone(after):  # what may follow begins anew
+                    self._put(stream, kept(stream), latest.pop(stream))
+                    changed[stream] = after
+        for stream, view in latest.items():
+            self._put(stream, kept(stream), view)
+        changed.update(latest)
 
     def _see(self, recorded: Recorded) -> None:
-        stream, revision = recorded.stream, recorded.revision
-        self._revision = revision
+        stream = recorded.stream
         before = self._views.get(stream)
-        if before is None and recorded.version > 1:
-            before = self._returned(stream)
-            if before is None and revision <= self._cold.checkpoint:
-                return  # the tables know that it was deleted later
-        if before is not None and before.revision >= revision:
-            return  # known already, in a replay of what the tables know
-        after = fold(before, recorded)
-        if after is not None and after is not before:
-            self._put(stream, before, after)
+        after = self._folded(before, recorded)
+        if after is not None:
+            self._put(stream, self._views.get(stream), after)
             self._open[stream] = after
+
+    def _folded(self, before: View | None, recorded: Recorded) -> View | None:
+        """Return the view after a record, None when nothing changed; a view that had left comes back."""
+        revision = self._revision = recorded.revision
+        if before is None and recorded.version > 1:
+            before = self._returned(recorded.stream)
+            if before is None and revision <= self._cold.checkpoint:
+                return None  # the tables know that it was deleted later
+        if before is not None and before.revision >= revision:
+            return None  # known already, in a replay of what the tables know
+        after = fold(before, recorded)
+        return after if after is not before else None
 
     def _make_room(self) -> None:
         if not self._keeps_all:
@@ -189,10 +214,12 @@ class HotViews:
             if not self._keeps_all:
                 self._gone[stream] = view.revision
             return
-        self._gone.pop(stream, None)
+        if self._gone:
+            self._gone.pop(stream, None)
         self._views[stream] = view
         over = is_over(view)
-        self._over.pop(stream, None)
+        if before is not None:
+            self._over.pop(stream, None)
         if over:
             self._over[stream] = view.revision
         if isinstance(view, PodView):

@@ -11,7 +11,7 @@ from typing import assert_never, cast
 
 from immutables import Map
 
-from events.frozen import frozen, replace
+from events.frozen import EMPTY, frozen, replace
 from events.goal import Goal
 from events.job import (
     JobCreated,
@@ -169,8 +169,8 @@ def _created(event: JobCreated, recorded: Recorded) -> JobView:
         workflow_version=1,
         goal=Goal.RUNNING,
         phase=JobPhase.PENDING,
-        reports=Map(),
-        counts=Map(),
+        reports=EMPTY,
+        counts=EMPTY,
         workflows=() if event.workflow is None else started((), event.workflow, at),
         created_at=at,
         created_by=recorded.envelope.principal,

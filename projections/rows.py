@@ -10,9 +10,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from immutables import Map
-
-from events.frozen import replace
+from events.frozen import EMPTY, replace
 from events.job import JobSpec
 from events.pod import PodSpec
 from projections.jobs import ENDED, JobView
@@ -157,10 +155,10 @@ def stored_form(view: JobView) -> JobView:
     if view.phase in ENDED:
         return view
     workflows = tuple(
-        replace(workflow, in_flight=Map(), instance_changes=Map()) if workflow.instance_changes else workflow
+        replace(workflow, in_flight=EMPTY, instance_changes=EMPTY) if workflow.instance_changes else workflow
         for workflow in view.workflows
     )
-    return replace(view, reports=Map(), workflows=workflows)
+    return replace(view, reports=EMPTY, workflows=workflows)
 
 
 def with_instances(stored: JobView, known: JobView | None) -> JobView:

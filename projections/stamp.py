@@ -30,12 +30,13 @@ class OutOfPlace(Exception):  # noqa: N818 - says what is wrong with the event
 
 def stamp(change: int, recorded: Recorded) -> Stamp:
     """Return what an event leaves on a view that had seen `change` events before it."""
-    return Stamp(
-        change=change + 1,
-        revision=recorded.revision,
-        changed_at=recorded.envelope.at,
-        changed_by=recorded.envelope.principal,
-    )
+    envelope = recorded.envelope
+    return {  # a literal is made in half the time
+        "change": change + 1,
+        "revision": recorded.revision,
+        "changed_at": envelope.at,
+        "changed_by": envelope.principal,
+    }
 
 
 def text_of(moment: int) -> str:

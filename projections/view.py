@@ -4,12 +4,18 @@
 2. A view that is gone stays what it is for who must announce it; whoever stores views drops it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
+import events.host
+import events.job
+import events.pod
+import events.task
+import events.worker
 from events.job import JobPhase
-from events.pod import PodPhase
-from events.record import Recorded, entity_of
+from events.pod import TERMINAL, PodPhase
+from events.record import Recorded
 from events.task import TaskPhase
 from projections import hosts, jobs, pods, tasks, workers
 from projections.hosts import HostView
@@ -34,31 +40,35 @@ TOPICS: Mapping[str, type[View]] = MappingProxyType(
 
 def fold(view: View | None, recorded: Recorded) -> View | None:
     """Return the view of the record's stream after the record; the same object when nothing changed."""
-    match entity_of(recorded.stream):
-        case "pod":
-            return pods.fold(view if isinstance(view, PodView) else None, recorded)
-        case "job":
-            return jobs.fold(view if isinstance(view, JobView) else None, recorded)
-        case "task":
-            return tasks.fold(view if isinstance(view, TaskView) else None, recorded)
-        case "worker":
-            return workers.fold(view if isinstance(view, WorkerView) else None, recorded)
-        case "host":
-            return hosts.fold(view if isinstance(view, HostView) else None, recorded)
-        case _:
-            return None
+    known = _FOLDS.get(recorded.event.__class__)
+    return view if known is None else known(view, recorded)
+
+
+_FOLDS: Mapping[type, Callable[[Any, Recorded], View | None]] = {
+    kind: known
+    for topics, known in (
+        (events.pod.TOPICS, pods.fold),
+        (events.job.TOPICS, jobs.fold),
+        (events.task.TOPICS, tasks.fold),
+        (events.worker.TOPICS, workers.fold),
+        (events.host.TOPICS, hosts.fold),
+    )
+    for kind in topics.values()
+}
+"""By class of event: the fold of the entity that it happens to."""
+
+_GONE = frozenset({PodPhase.DELETED, JobPhase.DELETED, TaskPhase.DELETED})
 
 
 def is_gone(view: View) -> bool:
     """Return whether the entity was deleted."""
-    phase = view.phase
-    return phase is PodPhase.DELETED or phase is JobPhase.DELETED or phase is TaskPhase.DELETED
+    return view.phase in _GONE
 
 
 def is_over(view: View) -> bool:
     """Return whether nothing happens to the entity by itself any more."""
     if isinstance(view, PodView):
-        return view.phase.is_terminal and not view.restart_at
+        return view.phase in TERMINAL and not view.restart_at
     if isinstance(view, JobView):
         return view.phase in jobs.ENDED
     if isinstance(view, TaskView):

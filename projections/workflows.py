@@ -11,7 +11,7 @@ from typing import assert_never
 
 from immutables import Map
 
-from events.frozen import frozen, replace
+from events.frozen import EMPTY, frozen, replace
 from events.job import (
     InstanceRange,
     WorkflowAdvanced,
@@ -71,11 +71,11 @@ class WorkflowView:
     """Instances it is about; 0 until that is worked out."""
     completed: int = 0
     failed: int = 0
-    in_flight: Map[int, bool] = Map()
+    in_flight: Map[int, bool] = EMPTY
     """Instances taken and not ended, by number."""
     changes: tuple[WorkflowChange, ...] = ()
     """Oldest first."""
-    instance_changes: Map[int, tuple[WorkflowChange, ...]] = Map()
+    instance_changes: Map[int, tuple[WorkflowChange, ...]] = EMPTY
     """What happened to single instances since they were taken, oldest first."""
     configs: tuple[int, ...] = ()
     """Configurations that it brought: one, and another one when it rolled backward."""
@@ -142,7 +142,7 @@ def _lightened(workflows: tuple[WorkflowView, ...]) -> tuple[WorkflowView, ...]:
     room, lightened = KEPT_INSTANCES, []
     for workflow in reversed(workflows):
         room -= len(workflow.instance_changes)
-        lightened.append(workflow if room >= 0 else replace(workflow, instance_changes=Map()))
+        lightened.append(workflow if room >= 0 else replace(workflow, instance_changes=EMPTY))
     return tuple(reversed(lightened))
 
 
@@ -194,7 +194,7 @@ def moved(workflow: WorkflowView, event: WorkflowMove, at: int) -> WorkflowView:
                 configs=(*workflow.configs, event.config),
                 completed=0,
                 failed=0,
-                in_flight=Map(),
+                in_flight=EMPTY,
             )
             return _in_phase(turned, WorkflowPhase.ROLLING_BACKWARD, at)
         case _:
@@ -219,7 +219,7 @@ def _in_phase(workflow: WorkflowView, phase: WorkflowPhase, at: int) -> Workflow
         workflow,
         phase=phase,
         previous_phase=workflow.phase if phase is WorkflowPhase.PAUSED else None,
-        in_flight=Map() if phase.is_terminal else workflow.in_flight,
+        in_flight=EMPTY if phase.is_terminal else workflow.in_flight,
         changes=(*workflow.changes, WorkflowChange(at=at, phase=phase)),
         updated_at=at,
         ended_at=at if phase.is_terminal else 0,

@@ -21,6 +21,7 @@ from typing import Protocol, Self
 import structlog
 
 from actors.effects.engines.engine import Engine
+from actors.effects.ledger import HEEDED as LEDGER_HEEDS
 from actors.effects.placer import Placer
 from actors.effects.pods import PodWorld
 from actors.kernel.entity import OutOfOrder
@@ -61,9 +62,10 @@ from protocol.processors import declared_workers
 from protocol.settings import Settings
 from protocol.task_gateway import KernelTaskGateway
 from protocol.vocabulary import ENTITIES, journal_codec
+from protocol.work import HEEDED as WORK_HEEDS
 from protocol.work import Work
 
-SCAN_PAGE = 2_000
+SCAN_PAGE = 10_000
 """Records that the views are shown at once while the journal is read at start."""
 
 DAMAGE = (UnreadableEvent, OutOfOrder, OutOfPlace, sqlite3.DatabaseError)
@@ -304,8 +306,11 @@ class Plane:
         return declared_workers(self.settings)
 
     def _recall(self, record: Recorded) -> None:
-        self._placer.recall(record)
-        self.work.recall(record)
+        kind = record.event.__class__
+        if kind in LEDGER_HEEDS:
+            self._placer.recall(record)
+        if kind in WORK_HEEDS:
+            self.work.recall(record)
 
     def _replayed(self) -> Iterator[Recorded]:
         """Yield the whole journal, having shown each part to the views first."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from actors.effects.dispatch import Dispatch, Report, TaskEngine
 from actors.effects.dispatch.engine import Opener
+from actors.effects.dispatch.ledger import HEEDED as LEDGER_HEEDS
 from actors.effects.dispatch.orders import Orders, ReadPage
 from actors.effects.slots import SlotRules, Slots
 from actors.effects.slots.house import Placing
@@ -15,12 +16,16 @@ from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
 from events.record import Recorded
 from events.worker import WorkerSpec
+from projections.catalog import HEEDED as CATALOG_HEEDS
 from projections.catalog import CatalogViews
 from projections.endings import Endings
 from projections.hot import Advance, HotViews
 from protocol.ground import Ground
 from protocol.settings import FnSettings
 from protocol.task_gateway import KernelTaskGateway
+
+HEEDED = LEDGER_HEEDS | CATALOG_HEEDS
+"""Classes of events of which somebody here takes note at start."""
 
 
 class Work:

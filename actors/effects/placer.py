@@ -3,7 +3,7 @@
 1. Which host is a pure function (actors/host/fit.py) of what hosts offer and pods hold; this
    module keeps the queue, asks the pods, and gives reservations back that they refuse.
 2. Pods that need the same wait in one line: when its first does not fit, nobody in it does, and
-   others go on.
+   others go on. It is not tried again before some host may have more room, or is another.
 3. Up to `BATCH` placements are one append.
 4. Who waits longer than a moment is told why, and told again only when the reason changes; never
    more than a batch in a while, so that telling does not crowd out placing.
@@ -26,7 +26,7 @@ from actors.kernel.post import TRANSIENT
 from actors.kernel.request import Answer
 from actors.pod.commands import PlacePod, QueuePod, RequestPlacement
 from events.journal import Outcome
-from events.pod import PodSpec
+from events.pod import PodDeleted, PodEnded, PodSpec
 from events.record import Recorded, id_of
 
 BATCH = 100
@@ -34,6 +34,9 @@ PAUSE_S = 1.0
 """How long a pod waits before it is told why, and before a refused append is tried again."""
 TELLING_PAUSE_S = 0.5
 """Pause between two batches of pods that are told why they wait."""
+
+LEAVING = frozenset({PodEnded, PodDeleted})
+"""Events after which a pod waits for no host, or asks anew."""
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -65,11 +68,16 @@ class Line:
     pods: deque[Waiting] = field(default_factory=deque)
     reason: str = ""
     """Why the first of them does not fit; empty while that is not known."""
+    void: int = 0
+    """About how many of the pods have left."""
+    tried_at: int = -1
+    """State of the hosts in which it did not."""
     untold: deque[Waiting] = field(default_factory=deque)
     """Those who may not know that reason, and perhaps some who left."""
 
-    def blame(self, reason: str) -> None:
+    def blame(self, reason: str, tried_at: int) -> None:
         """Take note why the first does not fit."""
+        self.tried_at = tried_at
         if reason != self.reason:
             self.reason = reason
             self.untold = deque(self.pods)
@@ -86,6 +94,10 @@ class Placer:
         self._asked: dict[str, Waiting] = {}
         """Where each pod stands; whatever else a line has of it is void."""
         self._order = 0
+        self._rooms_at = 0
+        """Raised whenever some host may have more room, or is another."""
+        self._newest: tuple[PodSpec, Need] | None = None
+        """Who asks after another is mostly of the same job."""
         self._is_round_due = False
         self._is_telling_due = False
         kernel.perform_with(RequestPlacement, self._request)
@@ -131,8 +143,12 @@ class Placer:
         for outcome in outcomes:
             for record in outcome.records or ():
                 has_more_room = self._ledger.fold(record) or has_more_room
-        if has_more_room and self._asked:
-            self._call_round()
+                if record.event.__class__ in LEAVING and self._asked:
+                    self._leave(id_of(record.stream))
+        if has_more_room:
+            self._rooms_at += 1
+            if self._asked:
+                self._call_round()
 
     def _request(self, stream: str, effect: RequestPlacement) -> None:
         pod = id_of(stream)
@@ -140,8 +156,10 @@ class Placer:
         waiting = self._asked.get(pod)
         if spec is None or (waiting is not None and waiting.run == effect.run):
             return
-        need = need_in_line(spec)
-        line = self._lines.setdefault(need, Line())
+        need = self._need_of(spec)
+        line = self._lines.get(need)
+        if line is None:
+            line = self._lines[need] = Line()
         if waiting is not None and waiting.need == need:
             waiting.run = effect.run  # another run of the pod takes the place of the one before
             waiting.told = ""
@@ -150,7 +168,29 @@ class Placer:
             self._asked[pod] = waiting = Waiting(self._order, pod, effect.run, need)
             line.pods.append(waiting)
         line.untold.append(waiting)
-        self._call_round()
+        if line.tried_at == self._rooms_at:
+            self._call_tell()
+        else:
+            self._call_round()
+
+    def _leave(self, pod: str) -> None:
+        """Let go of a pod that wants no host any more; its line forgets it when half of it is void."""
+        waiting = self._asked.pop(pod, None)
+        line = None if waiting is None else self._lines.get(waiting.need)
+        if line is None:
+            return
+        line.void += 1
+        if 2 * line.void >= len(line.pods):
+            line.pods = deque(each for each in line.pods if self._asked.get(each.pod) is each)
+            line.untold = deque(each for each in line.untold if self._asked.get(each.pod) is each)
+            line.void = 0
+            if not line.pods and waiting is not None:
+                del self._lines[waiting.need]
+
+    def _need_of(self, spec: PodSpec) -> Need:
+        if self._newest is None or self._newest[0] is not spec:
+            self._newest = spec, need_in_line(spec)
+        return self._newest[1]
 
     # ------------------------------------------------------------ rounds
 
@@ -162,7 +202,11 @@ class Placer:
     def _round(self) -> None:
         self._is_round_due = False
         rooms = list(self._ledger.rooms())
-        heads = [(line.pods[0].order, need) for need, line in self._lines.items() if line.pods]
+        heads = [
+            (line.pods[0].order, need)
+            for need, line in self._lines.items()
+            if line.pods and line.tried_at != self._rooms_at
+        ]
         heapq.heapify(heads)
         placed: list[tuple[Waiting, Placement]] = []
         while heads and len(placed) < BATCH:
@@ -173,7 +217,7 @@ class Placer:
                 spec = self._ledger.spec_of(waiting.pod)
                 found = fit(spec, rooms) if spec is not None else None
                 if isinstance(found, str):
-                    line.blame(found)
+                    line.blame(found, self._rooms_at)
                     continue
                 del self._asked[waiting.pod]
                 if found is not None:
@@ -191,7 +235,11 @@ class Placer:
             self._place(placed)
         if heads:
             self._call_round()
-        if self._asked and not self._is_telling_due:
+        if self._asked:
+            self._call_tell()
+
+    def _call_tell(self) -> None:
+        if not self._is_telling_due:
             self._is_telling_due = True
             self._later(PAUSE_S, self._tell)
 
@@ -214,6 +262,7 @@ class Placer:
             if not isinstance(answer, Rejection):
                 continue
             self._ledger.take_back(waiting.pod, waiting.run)
+            self._rooms_at += 1
             if answer.code in TRANSIENT:
                 again = RequestPlacement(run=waiting.run)
                 self._later(PAUSE_S, lambda pod=waiting.pod, again=again: self._request(f"pod/{pod}", again))  # type: ignore[misc]

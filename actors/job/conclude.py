@@ -31,7 +31,7 @@ def conclude(
     story.tell(told)
     story.tell(rollout.ending(story.state))
     opens: tuple[Opening, ...] = ()
-    if not had_room:
+    if not had_room and (is_next or story.events):
         taken, opens = rollout.taking(story.state)
         story.tell(taken)
         story.tell(rollout.ending(story.state))

@@ -11,7 +11,7 @@ from immutables import Map
 
 from actors.job import fold_workflow
 from actors.job.state import JobState, PodKnown
-from events.frozen import replace
+from events.frozen import EMPTY, replace
 from events.goal import Goal
 from events.job import (
     JobCreated,
@@ -87,11 +87,11 @@ def _created(stream: str, event: JobCreated) -> JobState:
         goal_count=1,
         workflow_count=0 if event.workflow is None else 1,
         workflow=None if event.workflow is None else fold_workflow.begun(event.workflow, 1),
-        pods=Map(),
-        counts=Map(),
+        pods=EMPTY,
+        counts=EMPTY,
         specs=Map({1: event.spec}),
-        leaving=Map(),
-        gone=Map(),
+        leaving=EMPTY,
+        gone=EMPTY,
     )
     return state if event.advanced is None else fold_workflow.advanced(state, event.advanced)
 

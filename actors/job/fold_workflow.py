@@ -11,7 +11,7 @@ from immutables import Map
 
 from actors.job.state import JobState, PodKnown, Workflow
 from actors.job.waiting import AVAILABLE, KILLED, UNAVAILABLE, Waiting, numbers, ranges_of, size
-from events.frozen import replace
+from events.frozen import EMPTY, replace
 from events.goal import Goal
 from events.job import (
     JobPodReported,
@@ -55,7 +55,7 @@ def begun(event: WorkflowStarted, ordinal: int) -> Workflow:
         is_planned=is_creation,
         total=size(event.added) if is_creation else 0,
         waiting=Waiting(adding=event.added) if is_creation else Waiting(),
-        in_flight=Map(),
+        in_flight=EMPTY,
     )
 
 
@@ -94,7 +94,7 @@ def planned(state: JobState, event: WorkflowPlanned) -> JobState:
             is_planned=True,
             total=size((*event.added, *event.updated, *event.removed)),
             waiting=waiting,
-            in_flight=Map(),
+            in_flight=EMPTY,
             done=0,
             failed=0,
         ),
@@ -193,7 +193,7 @@ def phase_changed(state: JobState, event: WorkflowPhaseChanged) -> JobState:
     previous = state.workflow.phase if event.phase is WorkflowPhase.PAUSED else None
     workflow = replace(state.workflow, phase=event.phase, previous_phase=previous)
     if event.phase.is_terminal:
-        workflow = replace(workflow, in_flight=Map(), waiting=Waiting())
+        workflow = replace(workflow, in_flight=EMPTY, waiting=Waiting())
     return replace(state, workflow=workflow)
 
 

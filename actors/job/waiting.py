@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from immutables import Map
 
-from events.frozen import frozen, replace
+from events.frozen import EMPTY, frozen, replace
 from events.job import InstanceRange
 
 W = TypeVar("W")
@@ -27,10 +27,10 @@ class Waiting:
     """What a workflow has yet to take."""
 
     adding: tuple[InstanceRange, ...] = ()
-    returning: Map[int, None] = Map()
+    returning: Map[int, None] = EMPTY
     """To be added as soon as the pod that an earlier workflow removes is gone."""
-    updating: Map[int, None] = Map()
-    urgent: Map[int, int] = Map()
+    updating: Map[int, None] = EMPTY
+    urgent: Map[int, int] = EMPTY
     """Those of `updating` that are not available, with their rank."""
     cursor: int = 0
     """No instance below it waits to be updated."""
@@ -109,7 +109,10 @@ def size(ranges: Iterable[InstanceRange]) -> int:
 
 def ranges_of(instances: Iterable[int]) -> tuple[InstanceRange, ...]:
     """Return instances as ranges, sorted, as few as there can be."""
-    return joined((each, each) for each in instances)
+    given = tuple(instances)
+    if len(given) == 1:
+        return ((given[0], given[0]),)
+    return joined((each, each) for each in given)
 
 
 def joined(ranges: Iterable[InstanceRange]) -> tuple[InstanceRange, ...]:

@@ -71,6 +71,8 @@ class Directory:
         self._resident_bound = resident_bound
         self._shell: Shell | None = None
         self._actors: dict[str, EntityActor] = {}
+        self.resident: Callable[[str], EntityActor | None] = self._actors.get
+        """The actor of a stream if it is in memory."""
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._unreadable: dict[str, Rejection] = {}
@@ -84,10 +86,6 @@ class Directory:
 
     def __len__(self) -> int:
         return len(self._actors)
-
-    def resident(self, stream: str) -> EntityActor | None:
-        """Return the actor of a stream if it is in memory."""
-        return self._actors.get(stream)
 
     def residents(self) -> Iterator[EntityActor]:
         """Go through all actors in memory; none may come or go meanwhile."""

@@ -3,11 +3,11 @@
 1. "No" is certain, "yes" may be wrong: about one time in a hundred, and then the journal is read.
 2. It says yes to everything until it was filled: a kernel that has not read its journal knows nothing.
 3. A stream is added before its first event is on its way, and never taken out.
-4. It takes 10 bits for each stream, in layers of which each has twice the room of the one before.
+4. It takes 16 bits for each stream and sets two of them, in layers of which each has twice the room of the
+   one before.
 """
 
-BITS_EACH = 10
-PROBES = 5
+BITS_EACH = 16
 SMALLEST = 1 << 20
 """Bits of the first layer."""
 
@@ -32,7 +32,10 @@ class KnownStreams:
         if not self.is_filled:
             return True
         number = hash(stream)
-        return any(layer.may_have(number) for layer in self._layers)
+        for layer in self._layers:  # noqa: SIM110 - a generator would cost more than the look
+            if layer.may_have(number):
+                return True
+        return False
 
 
 class _Layer:
@@ -51,19 +54,14 @@ class _Layer:
 
     def add(self, number: int) -> None:
         """Take note of a hash of 64 bits."""
-        bits, mask, step = self._bits, self.size - 1, number >> 31 | 1
-        for _ in range(PROBES):
-            place = number & mask
-            bits[place >> 3] |= 1 << (place & 7)
-            number += step
+        bits, mask = self._bits, self.size - 1
+        first, second = number & mask, (number >> 31) & mask
+        bits[first >> 3] |= 1 << (first & 7)
+        bits[second >> 3] |= 1 << (second & 7)
         self._room -= 1
 
     def may_have(self, number: int) -> bool:
         """Return False only for a hash that was not added."""
-        bits, mask, step = self._bits, self.size - 1, number >> 31 | 1
-        for _ in range(PROBES):
-            place = number & mask
-            if not bits[place >> 3] >> (place & 7) & 1:
-                return False
-            number += step
-        return True
+        bits, mask = self._bits, self.size - 1
+        first, second = number & mask, (number >> 31) & mask
+        return bool(bits[first >> 3] >> (first & 7) & 1 and bits[second >> 3] >> (second & 7) & 1)

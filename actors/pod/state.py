@@ -176,19 +176,29 @@ SENDERS: frozenset[type[PodEvent]] = frozenset(
 )
 """Events at which the pod tells its owner how it is."""
 
-_ONLY = {phase: {kind: after[0] for kind, after in TRANSITIONS.get(phase, {}).items()} for phase in PodPhase}
-"""Where an event leads that leads to one phase alone."""
+_ONLY: Mapping[PodPhase, Mapping[type, PodPhase]] = {
+    phase: {
+        kind: after[0]
+        for kind, after in TRANSITIONS.get(phase, {}).items()
+        if kind not in (PodCreated, PodEnded)
+    }
+    for phase in PodPhase
+}
+"""Where an event leads that does not say itself where it leads."""
 
 
 def phase_after(phase: PodPhase, event: PodEvent) -> PodPhase:
     """Return the phase that an event leads to. Total: what the table lacks changes nothing."""
+    after = _ONLY[phase].get(event.__class__)
+    if after is not None:
+        return after
     match event:
         case PodCreated():
             return P.INITIALIZED if event.goal is Goal.RUNNING else P.KILLED
         case PodEnded():
             return event.phase
         case _:
-            return _ONLY[phase].get(event.__class__, phase)
+            return phase
 
 
 def is_finished(state: PodState) -> bool:

@@ -53,13 +53,14 @@ class Codec:
         for kind in interned:
             self._share(kind, remembered)
         self._encoders: dict[type, tuple[str, Callable[[Any], bytes]]] = {}
-        self._decoders: dict[str, Callable[[Buffer], Any]] = {}
+        self.decoders: dict[str, Callable[[Buffer], Any]] = {}
+        """By topic, for whoever decodes many rows: raises what UNREADABLE names. Not to be changed."""
         self._readers: dict[str, Callable[[Body], Any]] = {}
-        """As the decoders, for bodies that are maps already."""
+        """As `decoders`, for bodies that are maps already."""
         for table in tables:
             for topic, kind in table.items():
                 self._register(topic, kind)
-        self._old = chains(self._decoders, merged(upcasters))
+        self._old = chains(self.decoders, merged(upcasters))
 
     def encode(self, event: object) -> tuple[str, bytes]:
         """Return topic and body. Raises Unencodable, which is a bug of whoever made the event."""
@@ -74,7 +75,7 @@ class Codec:
 
     def decode(self, topic: str, body: Buffer) -> object:
         """Return the object. Raises UnknownTopic or Undecodable."""
-        decode = self._decoders.get(topic)
+        decode = self.decoders.get(topic)
         if decode is None:
             return self._decode_old(topic, body)
         try:
@@ -106,7 +107,7 @@ class Codec:
             raise Undecodable(topic, f"upcaster: {type(error).__name__}: {error}") from error
 
     def _register(self, topic: str, kind: type) -> None:
-        if topic in self._decoders:
+        if topic in self.decoders:
             raise BadTables(f"two classes under the topic {topic!r}")
         if kind in self._encoders:
             raise BadTables(
@@ -116,7 +117,7 @@ class Codec:
             raise BadTables(f"class {kind.__qualname__} of the topic {topic!r} was not made by `frozen`")
         encode, decode, read = self._ways(kind, self._forms.of(kind))
         self._encoders[kind] = (topic, encode)
-        self._decoders[topic] = decode
+        self.decoders[topic] = decode
         self._readers[topic] = read
 
     def _share(self, kind: type, limit: int) -> None:

@@ -83,10 +83,9 @@ class Forms:
         twin = msgspec.defstruct(
             kind.__name__, written, frozen=True, kw_only=True, omit_defaults=True, gc=False
         )
-        into = {name: form.into for name, form in forms.items()}
-        back = {name: form.back for name, form in forms.items()}
-        names = [each.name for each in fields]
-        return Form(twin, _between(twin, names, into), _between(kind, names, back))
+        into = [(name, form.into) for name, form in forms.items()]
+        back = [(name, form.back) for name, form in forms.items()]
+        return Form(twin, _between(twin, into), _between(kind, back))
 
     def _of_generic(self, kind: Any) -> Form | None:  # noqa: ANN401 - an annotation
         origin, args = get_origin(kind), [arg for arg in get_args(kind) if arg is not NoneType]
@@ -124,11 +123,17 @@ def _same(value: T) -> T:
     return value
 
 
-def _between(
-    kind: type, names: Iterable[str], change: dict[str, Callable[[Any], Any]]
-) -> Callable[[Any], Any]:
-    every = [(name, change.get(name, _same)) for name in names]
-    return lambda value: kind(**{name: way(getattr(value, name)) for name, way in every})
+def _between(kind: type, ways: Iterable[tuple[str, Callable[[Any], Any]]]) -> Callable[[Any], Any]:
+    """Return what makes of a struct one of another class with the same fields, some of them changed."""
+    every = tuple(ways)
+
+    def change(value: msgspec.Struct) -> Any:  # noqa: ANN401 - a struct of the class
+        fields = msgspec.structs.asdict(value)
+        for name, way in every:
+            fields[name] = way(fields[name])
+        return kind(**fields)
+
+    return change
 
 
 def _if_any(way: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -100,7 +100,7 @@ class Decoder:
 
         With `is_lenient` what is wrong with an event alone is in the event's place instead.
         """
-        decode, make = self._codec.decode, Recorded._make
+        decoders, new = self._codec.decoders, tuple.__new__  # as `Recorded(…)`, which would call Python's
         packed, envelope = self._packed, self._envelope
         for revision, stream, version, topic, state in rows:
             try:
@@ -112,23 +112,23 @@ class Decoder:
             except UNREADABLE as error:
                 _refuse(error, topic, _place(revision, stream, version))
             try:
-                event: object = decode(topic, row.body)
-            except UnreadableEvent as refusal:
+                event = decoders[topic](row.body)
+            except UNREADABLE:
                 try:
-                    event = self._decode_long(topic, row.body, refusal)
+                    event = self._decode_unusual(topic, row.body)
                 except UnreadableEvent as error:
                     error.place = _place(revision, stream, version)
                     if not is_lenient:
                         raise
                     event = error
-            yield make((revision, stream, version, event, envelope, row.is_last))
+            yield new(Recorded, (revision, stream, version, event, envelope, row.is_last))
 
-    def _decode_long(self, topic: str, body: Buffer, refusal: UnreadableEvent) -> object:
-        """Decode a body that stands in a blob; raise the refusal again for one that does not."""
+    def _decode_unusual(self, topic: str, body: Buffer) -> object:
+        """Decode a body that is of an old form, or stands in a blob, or does not fit."""
         try:
             named: msgspec.msgpack.Ext = _EXTENSION.decode(body)
         except UNREADABLE:
-            raise refusal from None
+            return self._codec.decode(topic, body)
         if named.code != BLOB:
             raise Undecodable(topic, f"extension {named.code} is of a newer version")
         try:

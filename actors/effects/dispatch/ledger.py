@@ -7,6 +7,7 @@
 from dataclasses import dataclass, field
 
 from events.record import Recorded, entity_of
+from events.task import TOPICS as TASKS
 from events.task import (
     TaskAssigned,
     TaskCancelled,
@@ -16,6 +17,7 @@ from events.task import (
     TaskStarted,
     TaskSucceeded,
 )
+from events.worker import TOPICS as WORKERS
 from events.worker import (
     WorkerCalled,
     WorkerDied,
@@ -27,6 +29,9 @@ from events.worker import (
     WorkerRegistered,
     WorkerTook,
 )
+
+HEEDED = frozenset({*TASKS.values(), *WORKERS.values()})
+"""Classes of events that the books change with."""
 
 
 @dataclass(slots=True)
@@ -63,6 +68,8 @@ class TaskLedger:
 
     def fold(self, record: Recorded) -> str:
         """Take in what was committed; return the worker that may have something to do, empty for none."""
+        if record.event.__class__ not in HEEDED:
+            return ""
         match entity_of(record.stream):
             case "task":
                 return self._fold_task(record.stream, record.event)

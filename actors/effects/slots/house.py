@@ -35,6 +35,8 @@ PREFIX = "polyplane-slots-"
 PAUSE_S = 1.0
 MAX_PATH = 107
 """Longest path of a socket on Linux."""
+HEEDED = frozenset({WorkerCalled, PodPlaced, PodContainerStarted, PodContainerExited, PodEnded, PodDeleted})
+"""Classes of events that say what becomes of a seat."""
 
 
 class Placing(Protocol):
@@ -237,6 +239,8 @@ class House:
     def _observe(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             for record in outcome.records or ():
+                if record.event.__class__ not in HEEDED:
+                    continue
                 match entity_of(record.stream):
                     case "pod" if (seat := self._pods.get(id_of(record.stream))) is not None:
                         self._see_pod(seat, record.event)

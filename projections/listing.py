@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 from events.record import entity_of, id_of
 from projections.cursor import Ordering, Value, beyond, cursor_of, values_of
+from projections.indexes import JOB_LABELS, jobs_by, pods_by
 from projections.jobs import JobView
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodOrder, PodQuery
@@ -101,8 +102,10 @@ class TableReader:
             where.add("id IN (SELECT job FROM job_labels WHERE key = ? AND value = ?)", key, value)
         for keyword in query.keywords:
             where.add("instr(keywords, ?) > 0", keyword.casefold())
+        ordering = job_ordering(query)
+        self._tables.indexes.wish(jobs_by(ordering[0][0]), *([JOB_LABELS] if query.labels else ()))
         total = self._count("jobs", where, query.count_limit) if is_counted else 0
-        page = self._page("jobs", where, job_ordering(query), query, JobView)
+        page = self._page("jobs", where, ordering, query, JobView)
         return replace(page, total=total)
 
     def pods(self, query: PodQuery, *, is_counted: bool = True) -> Page[PodView]:
@@ -115,8 +118,10 @@ class TableReader:
         where.one_of("id", query.ids)
         where.one_of("host", query.hosts)
         where.between("instance", query.instances)
+        ordering = pod_ordering(query)
+        self._tables.indexes.wish(pods_by(ordering[0][0]))
         total = self._count("pods", where, 0) if is_counted else 0
-        page = self._page("pods", where, pod_ordering(query), query, PodView)
+        page = self._page("pods", where, ordering, query, PodView)
         return replace(page, total=total)
 
     def close(self) -> None:

@@ -50,7 +50,11 @@ class Projector:
     @property
     def has_work(self) -> bool:
         """True when `step` would do anything."""
-        return self._offered > self._tables.checkpoint
+        return self._offered > self._tables.checkpoint or bool(self._tables.indexes)
+
+    def on_wish(self, wake: Callable[[], object]) -> None:
+        """Name who is called, on any thread, when `has_work` becomes true without an offer."""
+        self._tables.indexes.on_wish = wake
 
     def offer(self, advances: Sequence[Advance]) -> None:
         """Take what changed, in order and without gaps. What the tables have already is left out."""
@@ -70,7 +74,7 @@ class Projector:
         with self._lock:
             views, revision = self._waiting, self._offered
             self._waiting = {}
-        if revision <= self._tables.checkpoint:
+        if revision <= self._tables.checkpoint and not self._tables.indexes:
             return False
         try:
             self._tables.write(views.values(), revision)
@@ -138,6 +142,7 @@ class ProjectorThread:
 
     def start(self) -> None:
         """Begin."""
+        self._projector.on_wish(self._work.set)
         self._thread.start()
 
     def offer(self, advances: Sequence[Advance]) -> None:

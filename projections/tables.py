@@ -17,14 +17,14 @@ from types import MappingProxyType
 from events.codec import Codec
 from events.job import JobSpec
 from events.pod import PodSpec
+from projections.indexes import ALWAYS, INDEXES, Wanted
 from projections.jobs import JobView
 from projections.pods import PodView
-from projections.queries import JobOrder, PodOrder
 from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, Texts
 from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone, is_over
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised with every change of tables, columns or the views that bodies hold."""
 
 NO_TEXTS: Texts = MappingProxyType({})
@@ -40,11 +40,8 @@ def _schema() -> Iterable[str]:
         " ended_at INTEGER, name TEXT, owner TEXT, phase TEXT, instance_count INTEGER, pool TEXT,"
         " keywords TEXT, body BLOB)"
     )
-    for job_order in JobOrder:
-        yield f"CREATE INDEX jobs_by_{job_order.value} ON jobs ({job_order.value}, id)"
     yield "CREATE TABLE job_labels (job TEXT, key TEXT, value TEXT)"
     yield "CREATE INDEX job_labels_by_job ON job_labels (job)"
-    yield "CREATE INDEX job_labels_by_label ON job_labels (key, value, job)"
     yield (
         "CREATE TABLE job_names (name TEXT, created_at INTEGER, job TEXT,"
         " PRIMARY KEY (name, created_at, job)) WITHOUT ROWID"
@@ -54,13 +51,12 @@ def _schema() -> Iterable[str]:
         " phase TEXT, goal TEXT, run_at INTEGER, started_at INTEGER, host TEXT, message TEXT, name TEXT,"
         " reason TEXT, body BLOB)"
     )
-    for pod_order in PodOrder:
-        columns = dict.fromkeys(("owner", pod_order.value, "instance", "id"))
-        yield f"CREATE INDEX pods_by_{pod_order.value} ON pods ({', '.join(columns)})"
     yield (
         "CREATE TABLE tasks (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, worker TEXT, principal TEXT,"
         " phase TEXT, queued_at INTEGER, ended_at INTEGER, body BLOB)"
     )
+    for name in ALWAYS:
+        yield f"CREATE INDEX {name} ON {INDEXES[name]}"
 
 
 def views_codec() -> Codec:
@@ -87,9 +83,12 @@ class Tables:
         self._identity = identity
         self._rows = Rows(self.codec, texts)
         self._generation = 0
+        self.indexes = Wanted()
+        """Indexes that queries ask for."""
         try:
             self._connection = _connected(path)
             self._checkpoint = _checkpoint_of(self._connection, identity)
+            self.indexes.found(self._connection)
         except sqlite3.DatabaseError:
             self._checkpoint = -1
         if not 0 <= self._checkpoint <= head:
@@ -117,6 +116,7 @@ class Tables:
             self._connection.execute(statement)
         self._connection.execute("INSERT INTO meta VALUES (?, ?, 0)", (self._identity, SCHEMA))
         self._connection.execute("COMMIT")
+        self.indexes.found(self._connection)
         self._checkpoint = 0
         self._generation += 1
 
@@ -141,6 +141,7 @@ class Tables:
                     pass  # hosts and workers are few and always in memory: nothing is asked of a table
         self._connection.execute("BEGIN")
         try:
+            self.indexes.make(self._connection)
             self._write_jobs(jobs)
             self._write_pods(pods)
             self._write_tasks(tasks)
@@ -149,6 +150,7 @@ class Tables:
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+                self.indexes.lost(self._connection)
             raise
         self._checkpoint = checkpoint
 

@@ -2,6 +2,7 @@
 
 from events.attachment import Attachment
 from events.catalog import CatalogDeleted, CatalogWritten
+from events.receipt import CommandReceived
 from events.record import Envelope, Recorded
 from projections.catalog import CatalogViews
 
@@ -19,7 +20,7 @@ def test_entries_are_shown_by_kind() -> None:
     views = CatalogViews()
     views.apply((record(1, written(1)), record(2, written(1, "other"), "catalog/2"), record(3, written(2))))
     assert {name: (view.number, view.revision) for name, view in views.of("k").items()} == {"n": (2, 3)}
-    views.apply((record(4, CatalogDeleted()), record(5, CatalogDeleted(), "pod/1")))
+    views.apply((record(4, CatalogDeleted()), record(5, CommandReceived(), "pod/1")))
     assert dict(views.of("k")) == {}
     assert list(views.of("other")) == ["n"]
     views.apply((record(6, written(3)),))

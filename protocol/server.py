@@ -158,6 +158,7 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
         with collector_paused():
             has_started = await unless(wishes.stop, plane.start(), plane.fenced)
             gc.freeze()  # what replay has built stays: collections need not look at it
+        gc.enable()
         if not has_started:
             return FENCED if plane.fenced.is_set() else CLEAN
         # SQLite lets go of the interpreter at every row; a thread that wants it back waits this long.

@@ -60,6 +60,8 @@ class Ledger:
         self._hosts: dict[str, HostAccount] = {}
         self._holdings: dict[str, Holding] = {}
         self._unplaced: dict[str, PodSpec] = {}
+        self._newest: tuple[PodSpec, Units] | None = None
+        """What is placed after another is mostly of the same job."""
 
     def rooms(self) -> Iterable[Room]:
         """Return what every host has left, in order of first registration."""
@@ -133,7 +135,10 @@ class Ledger:
                 holding = self._holdings.get(pod)
                 is_reserved = holding is not None and (holding.run, holding.host) == (event.run, event.host)
                 if not is_reserved and spec is not None and event.host in self._hosts:
-                    self.reserve(pod, event.run, need_of(spec), Placement(host=event.host, ports=event.ports))
+                    if self._newest is None or self._newest[0] is not spec:
+                        self._newest = spec, need_of(spec)
+                    placement = Placement(host=event.host, ports=event.ports)
+                    self.reserve(pod, event.run, self._newest[1], placement)
             case PodEnded() | PodDeleted():
                 self._unplaced.pop(pod, None)
                 return self._release(pod)

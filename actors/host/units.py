@@ -22,11 +22,13 @@ class Units(NamedTuple):
 
     def plus(self, other: "Units") -> "Units":
         """Return the sums, kind by kind."""
-        return Units(*(mine + its for mine, its in zip(self, other, strict=True)))
+        cpu, memory, disk, gpu = other
+        return Units(self.cpu + cpu, self.memory + memory, self.disk + disk, self.gpu + gpu)
 
     def minus(self, other: "Units") -> "Units":
         """Return the differences, kind by kind; negative where more is taken than there is."""
-        return Units(*(mine - its for mine, its in zip(self, other, strict=True)))
+        cpu, memory, disk, gpu = other
+        return Units(self.cpu - cpu, self.memory - memory, self.disk - disk, self.gpu - gpu)
 
     def most(self, other: "Units") -> "Units":
         """Return the larger amounts, kind by kind."""

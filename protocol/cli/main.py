@@ -8,6 +8,7 @@
 
 # ruff: noqa: PLC0415, FBT002, PLR0917 - see rule 1; flags of a command are its arguments
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -63,6 +64,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the server until it is told to stop."""
+    gc.disable()  # what is imported and read until the server is ready stays; `run` enables it again
     from protocol.cli import serve as command
     from protocol.facades import TEXTS, make_facades
     from protocol.plane import Plane, Unusable

@@ -14,13 +14,13 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from events.frozen import frozen
 from events.pod import PodSpec, Port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunOrder:
     """What an engine needs in order to run."""
 
@@ -34,7 +34,7 @@ class RunOrder:
     """Set before the spec's own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunKey:
     """Names one run."""
 
@@ -42,14 +42,14 @@ class RunKey:
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunLaunched:
     """The host has taken the run."""
 
     key: RunKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ContainerStarted:
     """A container's process was started."""
 
@@ -61,7 +61,7 @@ class ContainerStarted:
     """Microseconds since the epoch, UTC."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ContainerExited:
     """A container's process ended, or could not be started."""
 
@@ -73,7 +73,7 @@ class ContainerExited:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunEnded:
     """Nothing of the run is left, and nothing of it will ever start."""
 

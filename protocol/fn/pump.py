@@ -8,10 +8,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from actors.effects.exchange import Broken, Exchange, Trouble
-from actors.effects.slots import Lease, NoSlot, Slots
+from actors.effects.slots import Lease, NoSlot, Want
 from actors.effects.slots.lease import End
 from events.task import FailureKind
 from protocol.fn.logs import Logs, Mark
@@ -45,6 +45,13 @@ MARGIN_S = 0.1
 Write = Callable[[pb.RunnerMsg], Awaitable[None]]
 
 
+class Giving(Protocol):
+    """Who gives slots."""
+
+    async def acquire(self, want: Want) -> Lease:
+        """Wait for a slot, for ever if need be, and have it. Raises NoSlot."""
+
+
 class Pump:
     """One engagement. `run` is called once."""
 
@@ -53,7 +60,7 @@ class Pump:
         *,
         messages: AsyncIterator[pb.ClientMsg],
         write: Write,
-        slots: Slots,
+        slots: Giving,
         wants: Wants,
         rules: Rules,
         call: Call,
@@ -92,10 +99,7 @@ class Pump:
             await self._concluded.wait()
             await self._quiet()
             conclusion = self._conclusion
-            if self._lease is not None:
-                # Where a slot came after the last word was found, the function has seen nothing.
-                settle = conclusion if isinstance(conclusion, Settle) else Settle(NO_RESPONSE, is_kept=True)
-                await asyncio.shield(self._settled(settle))
+            await asyncio.shield(self._settled())
             if isinstance(conclusion, Settle):
                 (conclusion,) = self._machine.settled()  # type: ignore[assignment]  # it is the last
             if self._writing is not None:
@@ -118,10 +122,14 @@ class Pump:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _settled(self, settle: Settle) -> None:
+    async def _settled(self) -> None:
+        """Give back the slot that was had, if any, whatever the last word is."""
         lease, self._lease = self._lease, None
         if lease is None:
             return
+        # Where a slot came after the last word was found, the function has seen nothing.
+        found = self._conclusion
+        settle = found if isinstance(found, Settle) else Settle(NO_RESPONSE, is_kept=True)
         if not settle.is_kept:
             lease.exchange.close()  # whatever the function still does is for nobody
         if self._since is not None and (until := self._logs.mark(lease.pod)) is not None:
@@ -132,8 +140,7 @@ class Pump:
         """Settle what there is when nobody is there any more."""
         await self._quiet()
         self._conclude(self._machine.leave())
-        if isinstance(self._conclusion, Settle):
-            await self._settled(self._conclusion)
+        await self._settled()
 
     # ------------------------------------------------------------ what is done side by side
 

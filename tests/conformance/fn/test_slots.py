@@ -112,6 +112,17 @@ def test_who_waits_too_long_is_refused_before_his_deadline(patient: Client) -> N
     assert patient.call(fn_id="after", memory=200).finished.success
 
 
+def test_who_leaves_before_his_function_saw_anything_leaves_it_as_it_was(patient: Client) -> None:
+    """There is room for one process only: whoever comes next has the same one, or waits for ever."""
+    before = pid_of(patient, fn_id="unseen", memory=200)
+    for _ in range(30):
+        engagement = patient.engage(try_call(fn_id="unseen", memory=200))
+        until(lambda: patient.status().active == 1)
+        engagement.call.cancel()
+        engagement.half_close()
+        assert pid_of(patient, fn_id="unseen", memory=200) == before
+
+
 def test_an_idle_function_ends_in_time(patient: Client) -> None:
     pid = pid_of(patient, fn_id="idle", idle_timeout=1)
     assert is_alive(pid)

@@ -74,6 +74,7 @@ class House:
         later: Callable[[float, Callable[[], None]], object],
         spawn: Callable[[Awaitable[None]], object],
         listen_s: float,
+        header_limit: int,
         told: Told,
     ) -> None:
         self._kernel = kernel
@@ -82,6 +83,7 @@ class House:
         self._later = later
         self._spawn = spawn
         self._listen_s = listen_s
+        self._header_limit = header_limit
         self._told = told
         self._seats: dict[str, Seat] = {}
         self._pods: dict[str, Seat] = {}
@@ -161,7 +163,7 @@ class House:
             called_at = self._clock.now()
             await seat.until_begun()
             begun_at = self._clock.now()
-            await seat.until_listening(self._listen_s)
+            await seat.until_listening(self._listen_s, self._header_limit)
             await self._accepted(self._kernel.tell(f"worker/{seat.slot}", ReadyWorker()))
         except NotUp as failure:
             self._told.failed(seat, failure)

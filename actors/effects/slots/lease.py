@@ -1,5 +1,6 @@
 """What is asked of the slots, and what is had of them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,16 @@ class Want:
     """What the journal is to say of the task."""
     asker: Request
     """Who asks for it; its command is not looked at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A slot that somebody waits for."""
+
+    want: Want
+    ticket: int
+    granted: "asyncio.Future[str]"
+    """The slot, which is theirs from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class Settling(Protocol):
     """Who stores how tasks end."""
 
     def __call__(self, lease: "Lease", end: End, *, is_kept: bool) -> Awaitable[None]:
-        """Store it, and free the slot or have it end."""
+        """Store it, and free the slot or have it end: under way when this returns, whoever waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,9 @@ class Lease:
     """Of the slot; zeros when it was warm."""
     settling: Settling
 
-    async def settle(self, end: End, *, is_kept: bool) -> None:
-        """Store how the task ended; the slot does others only if it is kept. Once for each lease."""
-        await self.settling(self, end, is_kept=is_kept)
+    def settle(self, end: End, *, is_kept: bool) -> Awaitable[None]:
+        """Store how the task ended; the slot does others only if it is kept. Once for each lease.
+
+        It is done whether what is returned is awaited or not.
+        """
+        return self.settling(self, end, is_kept=is_kept)

@@ -137,6 +137,11 @@ class Engagement:
         self.stage = Stage.OPEN
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the client's request is: what it still says is not wanted."""
+        return self._is_whole
+
+    @property
     def wants_message(self) -> bool:
         """Whether another message of the client is to be read now."""
         match self.stage:
@@ -184,7 +189,7 @@ class Engagement:
             model = read(call.models_call_json)
         except Unfit as unfit:
             return self._refuse(unfit.fault)
-        self._ending = replace(self._ending, call_id=model.id, image=model.image)
+        self._ending = Ending(created_at=self._ending.created_at, call_id=model.id, image=model.image)
         if model.timeout_s <= 0:
             return self._refuse(TIMED_OUT)
         self._is_detached = model.is_detached
@@ -224,7 +229,7 @@ class Engagement:
         if not self._kept:
             return start
         kept, self._kept = self._kept, []
-        return (*start, *self._invoke(), *self._feed(b"".join(kept)))
+        return (*self._invoke(), *self._feed(b"".join(kept)), *start)
 
     def settled(self) -> Actions:
         """Take in that the end of the call is stored."""

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from actors.effects.exchange import Exchange
-from actors.effects.slots import Lease, Want
+from actors.effects.slots import Asked, Lease, Want
 from actors.effects.slots.lease import End, Start
 from protocol.fn.function import Function
 from protocol.fn.functions import Functions
@@ -40,18 +40,28 @@ class Slots:
         self.after = after
         self.given = 0
         self.settled: list[bool] = []
+        self.asked: Asked | None = None
+        self.is_withdrawn = False
 
-    async def acquire(self, want: Want) -> Lease:
-        assert want.key
+    def ask(self, want: Want) -> Asked:
+        self.asked = Asked(want, 1, asyncio.get_running_loop().create_future())
+        return self.asked
+
+    def withdraw(self, asked: Asked) -> None:
+        assert asked is self.asked
+        self.is_withdrawn = True
+
+    async def acquire(self, asked: Asked) -> Lease:
+        assert asked is self.asked
         await turns(self.after)
         self.given += 1
         return Lease("slot", "task/1", "pod", self.exchange, 1, Start(), self.settle)
 
-    async def settle(self, lease: Lease, end: End, *, is_kept: bool) -> None:
+    def settle(self, lease: Lease, end: End, *, is_kept: bool) -> Awaitable[None]:
         assert lease.slot
         assert end.kind is not None
-        await turns(1)
         self.settled.append(is_kept)
+        return turns(2)
 
 
 class NoFiles:
@@ -78,7 +88,8 @@ async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *
     """The client half-closes, is cancelled, and a slot comes: each in any turn of the loop."""
     for half_closes, leaves in itertools.product(range(TURNS), range(2 * TURNS)):
         ours, theirs = socket.socketpair()
-        exchange = Exchange(*await asyncio.open_unix_connection(sock=ours), header_limit=1000)
+        loop = asyncio.get_running_loop()
+        _, exchange = await loop.create_connection(lambda: Exchange(header_limit=1000), sock=ours)
         slots = Slots(exchange, slot_comes)
         behind: list[Awaitable[None]] = []
         pump = Pump(
@@ -102,3 +113,4 @@ async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *
         exchange.close()
         theirs.close()
         assert len(slots.settled) == slots.given, (half_closes, leaves)
+        assert slots.is_withdrawn or slots.asked is None

@@ -42,6 +42,7 @@ LAST_WORD_S = 0.2
 MARGIN_S = 0.1
 """Time before the deadline at which a call that waits is refused, so that the refusal arrives."""
 
+_LAST = (Settle, Finished, Abort)
 Write = Callable[[pb.RunnerMsg], Awaitable[None]]
 
 
@@ -150,7 +151,7 @@ class Pump:
 
     def _conclude(self, actions: Actions) -> None:
         for action in actions:
-            if isinstance(action, Settle | Finished | Abort) and self._conclusion is None:
+            if isinstance(action, _LAST) and self._conclusion is None:
                 self._conclusion = action
                 self._end()
 
@@ -283,10 +284,10 @@ class Pump:
         """Do what the machine wants but for what is said to the client."""
         for action in actions:
             match action:
+                case Feed() | FeedEnd() | Invoke():
+                    self._put(action)
                 case Seek():
                     self._seek(action)
-                case Invoke() | Feed() | FeedEnd():
-                    self._put(action)
                 case Send() | Settle() | Finished() | Abort():
                     pass
                 case _:

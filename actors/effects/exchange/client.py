@@ -5,6 +5,7 @@
 2. The two halves of a request are independent: an answer may come before the request is whole.
 3. What is not HTTP/1.1 by the letter, or comes without being asked for, breaks the connection.
 4. A connection that is over cannot be used again; `again` says whether this one can.
+5. Parts of a request that come one upon the other are sent together; none waits for longer than a moment.
 """
 
 import asyncio
@@ -17,7 +18,11 @@ from typing import cast
 from actors.effects.exchange.answer import Answer, Broken, Head, Trouble
 
 READ = 65_536
-"""Bytes of an answer that wait before no more is read, and of a request before whoever feeds waits."""
+"""Bytes of an answer that wait before no more is read."""
+SENT = 65_536
+"""Bytes of a request that are sent together, if so many come."""
+HELD_S = 0.001
+"""Longest time that a part of a request waits for more of it: each one sent wakes the process."""
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
 
@@ -37,6 +42,9 @@ class Exchange(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer = Answer(header_limit)
         self._request = Half.IDLE
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
+        self._sending: asyncio.TimerHandle | None = None
         self._is_broken = False
         self._is_lost = False
         """Whether nothing can be sent any more."""
@@ -62,7 +70,7 @@ class Exchange(asyncio.Protocol):
         return is_idle and not (self._is_ended or self._is_lost or self._is_broken)
 
     def begin(self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Begin a request whose body is chunked, as the headers have to say."""
+        """Begin a request whose body is chunked, as the headers have to say. Raises Broken."""
         lines = [f"{method} {target} HTTP/1.1\r\n".encode("ascii")]
         for name, value in headers:
             if not (_NAME.match(name) and _VALUE.match(value)):
@@ -70,17 +78,18 @@ class Exchange(asyncio.Protocol):
             lines.append(b"%b: %b\r\n" % (name, value))
         lines.append(b"\r\n")
         self._request = Half.BODY
-        self._write(lines)
+        self._hold(b"".join(lines))
 
     def put(self, body: bytes) -> None:
-        """Send a piece of the body. Raises Broken."""
+        """Send a piece of the body, soon. Raises Broken."""
         if body:
-            self._write((b"%x\r\n" % len(body), body, b"\r\n"))
+            self._hold(b"%x\r\n%b\r\n" % (len(body), body))
 
     def put_end(self) -> None:
         """Say that the request is whole. Raises Broken."""
-        self._write((b"0\r\n\r\n",))
         self._request = Half.WHOLE
+        self._hold(b"0\r\n\r\n")
+        self._send()
 
     @property
     def is_full(self) -> bool:
@@ -137,12 +146,26 @@ class Exchange(asyncio.Protocol):
 
     # ------------------------------------------------------------ either way
 
-    def _write(self, lines: Sequence[bytes]) -> None:
+    def _hold(self, part: bytes) -> None:
         # Where the answer is over, and with it the connection, the rest of the request goes nowhere.
         is_over = self._answer.is_over and self._answer.is_last
-        if self._transport is None or self._is_lost or self._is_broken or is_over:
+        if self._is_lost or self._is_broken or is_over:
             raise Broken(Trouble.INPUT_CLOSED)
-        self._transport.write(b"".join(lines))
+        self._unsent.append(part)
+        self._unsent_bytes += len(part)
+        if self._unsent_bytes >= SENT:
+            self._send()
+        elif self._sending is None:
+            self._sending = asyncio.get_running_loop().call_later(HELD_S, self._send)
+
+    def _send(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+        if self._unsent and self._transport is not None and not self._is_broken:
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+        self._unsent_bytes = 0
 
     async def _more(self) -> None:
         """Wait until there is something new to be said of the answer."""

@@ -158,18 +158,16 @@ class Engagement:
 
     def hear(self, message: pb.ClientMsg, read: Callable[[str], CallModel]) -> Actions:
         """Take in a message; `read` reads a call. Raises nothing."""
-        is_try = message.WhichOneof("body") == "try"
+        kind = message.WhichOneof("body")
         match self.stage:
-            case Stage.OPEN if is_try:
-                return self._begin(getattr(message, "try"), read)
-            case Stage.OPEN:
-                return self._violate(EXPECTED_TRY)
             case Stage.SEEKING | Stage.SLOTTED | Stage.INVOKED:
                 if self._is_whole:
                     return ()
-                if message.WhichOneof("body") != "data":
-                    return self._violate(EXPECTED_DATA)
-                return self._take(message.data)
+                return self._take(message.data) if kind == "data" else self._violate(EXPECTED_DATA)
+            case Stage.OPEN if kind == "try":
+                return self._begin(getattr(message, "try"), read)
+            case Stage.OPEN:
+                return self._violate(EXPECTED_TRY)
             case _:
                 return ()
 
@@ -198,6 +196,8 @@ class Engagement:
 
     def _take(self, frame: pb.DataFrame) -> Actions:
         self._is_whole = frame.eof
+        if self.stage is Stage.INVOKED:
+            return self._feed(frame.data)
         if self.stage is Stage.SEEKING:
             self._kept.append(frame.data)
             self._kept_bytes += len(frame.data)
@@ -211,7 +211,8 @@ class Engagement:
         return (Invoke(),)
 
     def _feed(self, body: bytes) -> Actions:
-        return (*((Feed(body),) if body else ()), *((FeedEnd(),) if self._is_whole else ()))
+        feed: Actions = (Feed(body),) if body else ()
+        return (*feed, FeedEnd()) if self._is_whole else feed
 
     # ------------------------------------------------------------ from the slots
 

@@ -57,6 +57,7 @@ async def ask(exchange: Exchange, body: bytes, *headers: tuple[bytes, bytes]) ->
 
 async def feed(exchange: Exchange, body: bytes) -> None:
     exchange.put(body)
+    await asyncio.sleep(0)  # others have their turn
     if exchange.is_full:
         await exchange.drain()
 

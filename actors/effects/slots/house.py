@@ -20,7 +20,6 @@ from actors.effects.slots.seat import SOCKET, NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
-from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import TRANSIENT, Answer
 from actors.worker.commands import CallWorker, DrainWorker, ReadyWorker, RegisterWorker
 from events.journal import Outcome
@@ -164,13 +163,18 @@ class House:
             await seat.until_begun()
             begun_at = self._clock.now()
             await seat.until_listening(self._listen_s, self._header_limit)
-            await self._accepted(self._kernel.tell(f"worker/{seat.slot}", ReadyWorker()))
         except NotUp as failure:
             self._told.failed(seat, failure)
             return
         spans = (called_at - began_at, begun_at - called_at, self._clock.now() - begun_at)
         seat.start = Start(*(span * 1000 for span in spans))
+        # What it is given next is decided after this, in the order of asking, and so is stored after it.
+        ready = self._kernel.ask_together(((f"worker/{seat.slot}", ReadyWorker()),))
         self._told.up(seat)
+        try:
+            _accepted(*await ready)
+        except NotUp as failure:
+            self._told.failed(seat, failure)
 
     async def _call(self, seat: Seat) -> None:
         """Open the pod of a slot. Raises NotUp."""
@@ -182,12 +186,7 @@ class House:
             for command in (registers, CallWorker(name=seat.slot))
         ]
         for reply in replies:
-            await self._accepted(reply)
-
-    async def _accepted(self, reply: LoopFuture[Answer]) -> None:
-        answer = await reply
-        if isinstance(answer, Rejection):
-            raise NotUp(answer.reason)
+            _accepted(await reply)
 
     @staticmethod
     def _make(directory: Path) -> None:
@@ -272,3 +271,8 @@ class House:
         seat.over(how)
         if was_up and not seat.is_leaving:
             self._later(0, lambda: self._told.died(seat))
+
+
+def _accepted(answer: Answer) -> None:
+    if isinstance(answer, Rejection):
+        raise NotUp(answer.reason)

@@ -32,6 +32,8 @@ DIRECTORY = "directory"
 """Label of a worker: where its socket is, so that the next server can remove it."""
 PREFIX = "polyplane-slots-"
 PAUSE_S = 1.0
+SPECIMENS = 256
+"""Pods that are remembered for the question whether there is room for one."""
 MAX_PATH = 107
 """Longest path of a socket on Linux."""
 
@@ -88,6 +90,7 @@ class House:
         self._pods: dict[str, Seat] = {}
         self._promised: list[PodSpec] = []
         """Seats that the judge said yes to and that are not begun yet."""
+        self._specimens: dict[bytes, PodSpec] = {}
         self._base: Path | None = None
         self._left: set[Path] = set()
         kernel.observe(self._observe)
@@ -127,7 +130,7 @@ class House:
 
         Who is told that there is begins the seat next, and retires the others before.
         """
-        spec = want.spec(Path())
+        spec = self._specimen(want)
         # Room is reserved before the placement is stored: asking the seat alone would count such a pod twice.
         unplaced = [
             seat.spec
@@ -145,6 +148,15 @@ class House:
                 self._seats[pods[pod]].is_leaving = True
             return Fits(tuple(pods[pod] for pod in verdict.after))
         return verdict
+
+    def _specimen(self, want: Want) -> PodSpec:
+        """Return what a pod for a want is like, but for where its socket is: the same for equal keys."""
+        spec = self._specimens.get(want.key)
+        if spec is None:
+            if len(self._specimens) >= SPECIMENS:
+                self._specimens.clear()
+            spec = self._specimens[want.key] = want.spec(Path())
+        return spec
 
     def begin(self, slot: str, want: Want) -> None:
         """Begin a seat, under a name that none had before."""

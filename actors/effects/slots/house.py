@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from actors.effects.rooms import Fits, Verdict
+from actors.effects.rooms import Fits, Full, Verdict
 from actors.effects.slots.lease import Start, Want
 from actors.effects.slots.seat import SOCKET, NotUp, Seat
 from actors.kernel.clock import Clock
@@ -40,6 +40,10 @@ MAX_PATH = 107
 
 class Placing(Protocol):
     """Who knows what room there is."""
+
+    @property
+    def growth(self) -> int:
+        """A number that is another whenever there may be more room than before."""
 
     def judge(
         self, spec: PodSpec, *, ahead: Sequence[PodSpec], leaving: Iterable[str], evictable: Iterable[str]
@@ -91,6 +95,8 @@ class House:
         self._promised: list[PodSpec] = []
         """Seats that the judge said yes to and that are not begun yet."""
         self._specimens: dict[bytes, PodSpec] = {}
+        self._full: dict[bytes, int] = {}
+        """For whom there was no room, with the growth until then; nothing of ours has ended since."""
         self._base: Path | None = None
         self._left: set[Path] = set()
         kernel.observe(self._observe)
@@ -130,6 +136,8 @@ class House:
 
         Who is told that there is begins the seat next, and retires the others before.
         """
+        if not evictable and self._full.get(want.key) == self._placing.growth:
+            return Full()  # as it was when it was looked at last
         spec = self._specimen(want)
         # Room is reserved before the placement is stored: asking the seat alone would count such a pod twice.
         unplaced = [
@@ -146,7 +154,10 @@ class House:
             self._promised.append(spec)
             for pod in verdict.after:
                 self._seats[pods[pod]].is_leaving = True
+            self._full.clear()
             return Fits(tuple(pods[pod] for pod in verdict.after))
+        if isinstance(verdict, Full) and not evictable and len(self._full) < SPECIMENS:
+            self._full[want.key] = self._placing.growth
         return verdict
 
     def _specimen(self, want: Want) -> PodSpec:
@@ -220,6 +231,7 @@ class House:
 
     def retire(self, seat: Seat, reason: str) -> None:
         """Have a seat end."""
+        self._full.clear()
         seat.is_leaving = True
         seat.disconnect()
         seat.thaw()  # what is frozen does not hear that it has to end
@@ -240,6 +252,7 @@ class House:
         reply.then(answered)
 
     def _forget(self, seat: Seat) -> None:
+        self._full.clear()
         self._seats.pop(seat.slot, None)
         self._pods.pop(seat.pod, None)
         seat.remove()

@@ -15,6 +15,19 @@ from events.task import FailureKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRules:
+    """What the settings say of slots."""
+
+    is_patient: bool = True
+    evicts: bool = True
+    header_limit: int = 65_536
+    listen_s: float = 5.0
+    """Time that a process has until it listens."""
+    freeze_s: float = 0.0
+    """Time after which an idle process is stopped until it is needed; 0 for never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
     """A slot that is wanted, and for what."""
 

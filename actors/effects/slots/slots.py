@@ -11,7 +11,6 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 import structlog
@@ -20,7 +19,7 @@ from actors.effects.exchange import Exchange
 from actors.effects.rooms import Verdict
 from actors.effects.slots.book import Action, Book, Grant, Idle, Refuse, Retire, Start, Why
 from actors.effects.slots.house import House, Placing, Told
-from actors.effects.slots.lease import Asked, End, Lease, NoSlot, Want
+from actors.effects.slots.lease import Asked, End, Lease, NoSlot, SlotRules, Want
 from actors.effects.slots.lease import Start as Birth
 from actors.effects.slots.seat import NotUp, Seat
 from actors.kernel.clock import Clock
@@ -43,19 +42,6 @@ LOOK_S = 0.2
 KEEP_US = 60_000_000
 """How long tasks are kept after their end."""
 GONE = "who asked for it went away"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotRules:
-    """What the settings say of slots."""
-
-    is_patient: bool = True
-    evicts: bool = True
-    header_limit: int = 65_536
-    listen_s: float = 5.0
-    """Time that a process has until it listens."""
-    freeze_s: float = 0.0
-    """Time after which an idle process is stopped until it is needed; 0 for never."""
 
 
 class Taken(NamedTuple):

@@ -49,8 +49,8 @@ Write = Callable[[pb.RunnerMsg], Awaitable[None]]
 class Giving(Protocol):
     """Who gives slots."""
 
-    def ask(self, want: Want) -> Asked:
-        """Begin to wait for a slot. Raises NoSlot when it is certain already that there is none."""
+    def ask(self, want: Want) -> Asked | NoSlot:
+        """Begin to wait for a slot, or be told at once that there is none."""
 
     def withdraw(self, asked: Asked) -> None:
         """Wait no more; does nothing once the slot was acquired, or refused."""
@@ -211,8 +211,9 @@ class Pump:
             asked = self._slots.ask(self._wants.of(seek, self._call))
         except Unfit as unfit:
             self._conclude(self._machine.refuse(unfit.fault))
-        except NoSlot as no:
-            self._conclude(self._machine.refuse(fault_of(no, self._rules.listen_s)))
+            return
+        if isinstance(asked, NoSlot):
+            self._conclude(self._machine.refuse(fault_of(asked, self._rules.listen_s)))
         else:
             self._serving = asyncio.create_task(self._serve(asked))
             self._serving.add_done_callback(lambda done: self._done(asked, done))

@@ -119,10 +119,10 @@ class Slots:
 
     # ------------------------------------------------------------ giving
 
-    def ask(self, want: Want) -> Asked:
-        """Begin to wait for a slot. Raises NoSlot when it is certain already that there is none.
+    def ask(self, want: Want) -> Asked | NoSlot:
+        """Begin to wait for a slot, or be told at once that there is none. Who asked acquires, or withdraws.
 
-        Who asked acquires, or withdraws.
+        It is told and not raised: what was raised leaves a cycle behind, and under load these are many.
         """
         ticket = next(self._tickets)
         granted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -131,9 +131,9 @@ class Slots:
         self._play(self._book.ask(want.key, ticket))
         if not granted.done():
             self._call_look()
-        elif (refusal := granted.exception()) is not None:
+        elif isinstance(refusal := granted.exception(), NoSlot):
             self._forget(ticket, want)
-            raise refusal
+            return refusal
         return Asked(want, ticket, granted)
 
     def withdraw(self, asked: Asked) -> None:
@@ -163,7 +163,10 @@ class Slots:
                 exchange = seat.connected or await self._connect(seat)
                 if exchange is not None and (lease := await self._take(seat, exchange, asked.want)):
                     return lease
-            asked = self.ask(asked.want)
+            again = self.ask(asked.want)
+            if isinstance(again, NoSlot):
+                raise again
+            asked = again
 
     def _forget(self, ticket: int, want: Want) -> None:
         del self._waiting[ticket]

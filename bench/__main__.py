@@ -16,6 +16,9 @@ from types import MappingProxyType
 
 from bench import (
     alone,
+    fn_calls,
+    fn_starts,
+    fn_streams,
     getjob,
     idle,
     journal,
@@ -47,6 +50,9 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "restart": restart.measure,
         "quantum_submission": quantum_submission.measure,
         "quantum_engine": quantum_engine.measure,
+        "fn_calls": fn_calls.measure,
+        "fn_streams": fn_streams.measure,
+        "fn_starts": fn_starts.measure,
     }
 )
 BUSY = 0.5

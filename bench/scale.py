@@ -31,6 +31,10 @@ class Scale:
     """Seconds for which these are told."""
     idle_s: float
     """Seconds for which a server that does nothing is looked at."""
+    starts: int
+    """Functions that are started in a round."""
+    stream_mb: int
+    """Megabytes (10^6 bytes) that go through a function, in and out."""
 
 
 FULL = Scale(
@@ -45,6 +49,8 @@ FULL = Scale(
     idle_watchers=1000,
     watch_s=5.0,
     idle_s=4.0,
+    starts=5,
+    stream_mb=100,
 )
 
 SMALL = Scale(
@@ -59,4 +65,6 @@ SMALL = Scale(
     idle_watchers=10,
     watch_s=0.5,
     idle_s=0.5,
+    starts=1,
+    stream_mb=1,
 )

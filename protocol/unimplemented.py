@@ -228,7 +228,7 @@ class Requests(AsyncIterator[object]):
     """The requests of a stream; a malformed one ends the call."""
 
     def __init__(self, source: AsyncIterator[object], context: Context) -> None:
-        self._source = source
+        self._source = aiter(source)  # gRPC's has another one inside, which is asked with less ado
         self._context = context
 
     def __aiter__(self) -> Self:

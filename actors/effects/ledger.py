@@ -57,6 +57,8 @@ class Ledger:
     """The books of all hosts."""
 
     def __init__(self) -> None:
+        self.growth = 0
+        """A number that is another whenever there may be more room than before."""
         self._hosts: dict[str, HostAccount] = {}
         self._holdings: dict[str, Holding] = {}
         self._unplaced: dict[str, PodSpec] = {}
@@ -147,6 +149,7 @@ class Ledger:
         return False
 
     def _fold_host(self, host: str, event: object) -> bool:
+        self.growth += 1
         match event:
             case HostRegistered():
                 self._hosts[host] = HostAccount(event.spec, HostPhase.UP, Units(), set())
@@ -163,6 +166,7 @@ class Ledger:
         if holding is None:
             return False
         account = self._hosts[holding.host]
+        self.growth += 1
         account.held = account.held.minus(holding.need)
         account.ports.difference_update(port.number for port in holding.ports)
         return True

@@ -108,6 +108,11 @@ class Placer:
         """Pods without a host."""
         return len(self._asked)
 
+    @property
+    def growth(self) -> int:
+        """A number that is another whenever there may be more room than before."""
+        return self._ledger.growth
+
     def judge(
         self, spec: PodSpec, *, ahead: Sequence[PodSpec], leaving: Iterable[str], evictable: Iterable[str]
     ) -> Verdict:

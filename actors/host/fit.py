@@ -75,6 +75,8 @@ def fit(spec: PodSpec, rooms: Iterable[Room], *, start: int = 0) -> Placement | 
 def assign_ports(spec: PodSpec, room: Room, *, start: int = 0) -> tuple[Port, ...] | None:
     """Return the ports of a pod on this host, None when some cannot be had."""
     asked = [(each.name, port) for each in (*spec.init_containers, *spec.containers) for port in each.ports]
+    if not asked:
+        return ()
     fixed = [port.number for _, port in asked if port.number]
     taken = set(fixed)
     if len(taken) < len(fixed) or any(number in room.used_ports for number in fixed):

@@ -2,23 +2,23 @@
 
 1. The order of things is the machine's (translate/engagement.py); here they are done.
 2. Who reads from one side waits for the other: nothing is collected in between.
-3. What is being written to the client is never given up half way: gRPC takes one message at a time.
+3. What is being written to the client is never given up half way: gRPC takes one message at a time. It is
+   written by one task, which has the slot and the function's answer; the client is heard by who runs all.
 4. A slot that was had is settled, also when the client is gone: then behind its back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import assert_never
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, assert_never
 
 from actors.effects.exchange import Broken, Exchange, Trouble
-from actors.effects.slots import Lease, NoSlot, Slots
+from actors.effects.slots import Asked, Lease, NoSlot, Want
 from actors.effects.slots.lease import End
 from events.task import FailureKind
 from protocol.fn.logs import Logs, Mark
 from protocol.fn.rules import Rules
 from protocol.fn.translate.engagement import (
     Abort,
-    Action,
     Actions,
     Engagement,
     Feed,
@@ -42,7 +42,21 @@ LAST_WORD_S = 0.2
 MARGIN_S = 0.1
 """Time before the deadline at which a call that waits is refused, so that the refusal arrives."""
 
+_LAST = (Settle, Finished, Abort)
 Write = Callable[[pb.RunnerMsg], Awaitable[None]]
+
+
+class Giving(Protocol):
+    """Who gives slots."""
+
+    def ask(self, want: Want) -> Asked | NoSlot:
+        """Begin to wait for a slot, or be told at once that there is none."""
+
+    def withdraw(self, asked: Asked) -> None:
+        """Wait no more; does nothing once the slot was acquired, or refused."""
+
+    async def acquire(self, asked: Asked) -> Lease:
+        """Wait for the slot that was asked for, for ever if need be, and have it. Raises NoSlot."""
 
 
 class Pump:
@@ -53,7 +67,7 @@ class Pump:
         *,
         messages: AsyncIterator[pb.ClientMsg],
         write: Write,
-        slots: Slots,
+        slots: Giving,
         wants: Wants,
         rules: Rules,
         call: Call,
@@ -69,16 +83,15 @@ class Pump:
         self._call = call
         self._logs = logs
         self._since: Mark | None = None
-        self._now = now
         self._behind = behind
         self._machine = Engagement(response_limit=rules.response_limit, now=now)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._answering: asyncio.Task[None] | None = None
-        self._writing: asyncio.Future[None] | None = None
-        self._more = asyncio.Event()
-        self._inward, self._outward = asyncio.Lock(), asyncio.Lock()
-        """For the function, and for the client; the second may be taken in the first, never the other way."""
-        self._concluded = asyncio.Event()
+        self._reading: asyncio.Timeout | None = None
+        """Set while the client is listened to: what ends that."""
+        self._serving: asyncio.Task[None] | None = None
+        self._is_writing = False
+        self._has_slot = asyncio.Event()
+        self._is_invoked = asyncio.Event()
+        self._ends = asyncio.Event()
         self._conclusion: Settle | Finished | Abort | None = None
         self._error: BaseException | None = None
         self._model = CallModel()
@@ -87,19 +100,17 @@ class Pump:
 
     async def run(self) -> Finished | Abort:
         """Carry on until the last word, and return it unsaid."""
-        self._start(self._read())
         try:
-            await self._concluded.wait()
-            await self._quiet()
+            await self._listen()
+            await self._ends.wait()
+            if not self._is_writing:
+                await self._quiet()
             conclusion = self._conclusion
-            if self._lease is not None:
-                # Where a slot came after the last word was found, the function has seen nothing.
-                settle = conclusion if isinstance(conclusion, Settle) else Settle(NO_RESPONSE, is_kept=True)
-                await asyncio.shield(self._settled(settle))
+            await self._settled()
             if isinstance(conclusion, Settle):
                 (conclusion,) = self._machine.settled()  # type: ignore[assignment]  # it is the last
-            if self._writing is not None:
-                await asyncio.shield(self._writing)
+            if self._is_writing and self._serving is not None:
+                await asyncio.wait((self._serving,))
         except BaseException:
             self._behind(self._abandon())
             raise
@@ -111,152 +122,200 @@ class Pump:
     # ------------------------------------------------------------ ends
 
     async def _quiet(self) -> None:
-        """Have everything stop that is under way."""
+        """Have what is under way for the function stop."""
         if self._limit is not None:
             self._limit.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._serving is not None and not self._serving.done():
+            self._serving.cancel()
+            await asyncio.wait((self._serving,))
 
-    async def _settled(self, settle: Settle) -> None:
+    def _settled(self) -> Awaitable[None]:
+        """Give back the slot that was had, if any, whatever the last word is; that is under way at once."""
         lease, self._lease = self._lease, None
         if lease is None:
-            return
+            return _nothing()
+        # Where a slot came after the last word was found, the function has seen nothing.
+        found = self._conclusion
+        settle = found if isinstance(found, Settle) else Settle(NO_RESPONSE, is_kept=True)
         if not settle.is_kept:
             lease.exchange.close()  # whatever the function still does is for nobody
         if self._since is not None and (until := self._logs.mark(lease.pod)) is not None:
             self._behind(self._logs.tell(self._model, lease.slot, self._since, until))
-        await lease.settle(_end_of(settle.fault), is_kept=settle.is_kept)
+        return lease.settle(_end_of(settle.fault), is_kept=settle.is_kept)
 
     async def _abandon(self) -> None:
         """Settle what there is when nobody is there any more."""
         await self._quiet()
         self._conclude(self._machine.leave())
-        if isinstance(self._conclusion, Settle):
-            await self._settled(self._conclusion)
+        await self._settled()
 
-    # ------------------------------------------------------------ what is done side by side
+    def _conclude(self, actions: Actions) -> None:
+        for action in actions:
+            if isinstance(action, _LAST) and self._conclusion is None:
+                self._conclusion = action
+                self._end()
 
-    def _start(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
-        task = asyncio.create_task(work)
-        self._tasks.append(task)
-        task.add_done_callback(self._done)
-        return task
+    def _end(self) -> None:
+        """Have the client be listened to no more, and what was found be the end."""
+        if not self._ends.is_set():
+            self._ends.set()
+            if self._reading is not None:
+                self._reading.reschedule(0)
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+    # ------------------------------------------------------------ the client
+
+    async def _listen(self) -> None:
+        """Take the client's messages as they are wanted, until its request is whole or the end is found."""
+        machine, messages = self._machine, self._messages
+        try:
+            async with asyncio.timeout(None) as self._reading:
+                while not (machine.is_whole or self._ends.is_set()):
+                    if not machine.wants_message:
+                        await self._has_slot.wait()
+                        continue
+                    try:
+                        message = await anext(messages)
+                    except StopAsyncIteration:
+                        self._conclude(machine.half_close())
+                        return
+                    await self._pass_on(machine.hear(message, read_model))
+        except TimeoutError:
+            if not self._ends.is_set():
+                raise
+        finally:
+            self._reading = None
+
+    async def _pass_on(self, actions: Actions) -> None:
+        """Do what follows from a message, and wait while the function does not read."""
+        self._conclude(actions)  # an end does not wait until the function has read what came before
+        self._play(actions)
+        lease = self._lease
+        if lease is None or not lease.exchange.is_full:
+            return
+        try:
+            await lease.exchange.drain()
+        except Broken:
+            await self._hear_last_word()
+
+    async def _hear_last_word(self) -> None:
+        """Give a function that reads no more a moment to say why."""
+        if self._serving is not None:
+            await asyncio.wait((self._serving,), timeout=LAST_WORD_S)
+        self._conclude(self._machine.close_input())
+
+    # ------------------------------------------------------------ the function
+
+    def _seek(self, seek: Seek) -> None:
+        self._model = seek.call
+        try:
+            asked = self._slots.ask(self._wants.of(seek, self._call))
+        except Unfit as unfit:
+            self._conclude(self._machine.refuse(unfit.fault))
+            return
+        if isinstance(asked, NoSlot):
+            self._conclude(self._machine.refuse(fault_of(asked, self._rules.listen_s)))
+        else:
+            self._serving = asyncio.create_task(self._serve(asked))
+            self._serving.add_done_callback(lambda done: self._done(asked, done))
+
+    def _done(self, asked: Asked, serving: "asyncio.Task[None]") -> None:
+        self._slots.withdraw(asked)  # what is cancelled may never have begun
+        if not serving.cancelled() and (error := serving.exception()) is not None:
             self._error = self._error or error
             self._conclude(self._machine.fail(NO_RESPONSE))
-            self._concluded.set()
+            self._end()
 
-    async def _read(self) -> None:
-        """Take the client's messages, as they are wanted."""
-        while not self._concluded.is_set():
-            if not self._machine.wants_message:
-                self._more.clear()
-                await self._more.wait()
-                continue
-            try:
-                message = await anext(self._messages)
-            except StopAsyncIteration:
-                await self._pass_on(self._machine.half_close())
-                return
-            await self._pass_on(self._machine.hear(message, read_model))
+    async def _serve(self, asked: Asked) -> None:
+        """Have the slot, and take its function's answer as the client takes it."""
+        lease = await self._acquire(asked)
+        if lease is None:
+            return
+        self._lease = lease
+        self._since = self._logs.mark(lease.pod)
+        self._limit = asyncio.get_running_loop().call_later(self._model.timeout_s, self._time_out)
+        start = lease.start
+        birth = Birth(prepare_ns=start.prepare_ns, create_ns=start.create_ns, listen_ns=start.listen_ns)
+        actions = self._machine.have_slot(lease.started_at, birth)
+        self._conclude(actions)
+        self._play(actions)
+        self._has_slot.set()
+        await self._say(actions)
+        await self._is_invoked.wait()
+        await self._answer(lease.exchange)
 
-    async def _seek(self, seek: Seek) -> None:
-        self._model = seek.call
+    async def _acquire(self, asked: Asked) -> Lease | None:
         deadline = self._call.deadline
         try:
-            want = self._wants.of(seek, self._call)
-            async with asyncio.timeout_at(None if deadline is None else deadline - MARGIN_S):
-                lease = await self._slots.acquire(want)
-        except Unfit as unfit:
-            await self._play(self._machine.refuse(unfit.fault))
+            if deadline is None:
+                return await self._slots.acquire(asked)
+            async with asyncio.timeout_at(deadline - MARGIN_S):
+                return await self._slots.acquire(asked)
         except NoSlot as no:
-            await self._play(self._machine.refuse(fault_of(no, self._rules.listen_s)))
+            self._conclude(self._machine.refuse(fault_of(no, self._rules.listen_s)))
         except TimeoutError:
-            await self._play(self._machine.refuse(RETRY))
-        else:
-            self._lease = lease
-            self._since = self._logs.mark(lease.pod)
-            self._limit = asyncio.get_running_loop().call_later(self._model.timeout_s, self._time_out)
-            start = lease.start
-            birth = Birth(prepare_ns=start.prepare_ns, create_ns=start.create_ns, listen_ns=start.listen_ns)
-            actions = self._machine.have_slot(lease.started_at, birth)
-            self._more.set()
-            await self._pass_on(actions)
+            self._conclude(self._machine.refuse(RETRY))
+        return None
 
     async def _answer(self, exchange: Exchange) -> None:
-        """Take the function's answer, as the client takes it."""
         try:
             head = await exchange.head()
-            await self._play(self._machine.answer(head.status, head.headers))
-            while (piece := await exchange.piece()) is not None:
-                await self._play(self._machine.receive(piece))
-            await self._play(self._machine.end(is_reusable=not exchange.has_more))
+            await self._say(self._machine.answer(head.status, head.headers))
+            while not self._ends.is_set() and (piece := await exchange.piece()) is not None:
+                await self._say(self._machine.receive(piece))
+            self._conclude(self._machine.end(is_reusable=not exchange.has_more))
         except Broken as broken:
             is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
             self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))
 
+    async def _say(self, actions: Actions) -> None:
+        """Send what is for the client, unless the end was found meanwhile, then conclude."""
+        for action in actions:
+            if isinstance(action, Send) and not self._ends.is_set():
+                self._is_writing = True
+                try:
+                    await self._write(action.message)
+                finally:
+                    self._is_writing = False
+        self._conclude(actions)
+
     def _time_out(self) -> None:
         self._conclude(self._machine.time_out())
 
-    # ------------------------------------------------------------ what the machine wants
-
-    async def _pass_on(self, actions: Actions) -> None:
-        """Do what is for the function in the order in which the machine wanted it, whoever asked it."""
-        self._conclude(actions)  # an end does not wait until the function has read what came before
-        async with self._inward:
-            await self._play(actions)
-
-    async def _play(self, actions: Actions) -> None:
+    def _play(self, actions: Actions) -> None:
+        """Do what the machine wants but for what is said to the client."""
         for action in actions:
             match action:
+                case Feed() | FeedEnd() | Invoke():
+                    self._put(action)
                 case Seek():
-                    self._start(self._seek(action))
-                case Invoke():
-                    self._invoke()
-                case Feed() | FeedEnd():
-                    await self._feed(action)
-                case Send(message):
-                    await self._say(message)
-                case Settle() | Finished() | Abort():
-                    self._conclude((action,))  # nothing follows it
+                    self._seek(action)
+                case Send() | Settle() | Finished() | Abort():
+                    pass
                 case _:
                     assert_never(action)
 
-    def _conclude(self, actions: tuple[Action, ...]) -> None:
-        for action in actions:
-            if isinstance(action, Settle | Finished | Abort) and self._conclusion is None:
-                self._conclusion = action
-                self._concluded.set()
-
-    def _invoke(self) -> None:
+    def _put(self, action: Invoke | Feed | FeedEnd) -> None:
         lease = self._lease
         if lease is None:
             return
-        deadline_at = lease.started_at + self._model.timeout_s * 1_000_000
-        headers = request_headers(self._model, deadline_at, self._rules.header_limit)
-        lease.exchange.begin("POST", "/call", headers)
-        self._answering = self._start(self._answer(lease.exchange))
-
-    async def _feed(self, action: Feed | FeedEnd) -> None:
-        if self._lease is None:
-            return
         try:
-            if isinstance(action, Feed):
-                await self._lease.exchange.feed(action.body)
-            else:
-                await self._lease.exchange.feed_end()
+            match action:
+                case Feed(body):
+                    lease.exchange.put(body)
+                case FeedEnd():
+                    lease.exchange.put_end()
+                case Invoke():
+                    deadline_at = lease.started_at + self._model.timeout_s * 1_000_000
+                    headers = request_headers(self._model, deadline_at, self._rules.header_limit)
+                    lease.exchange.begin("POST", "/call", headers)
+                    self._is_invoked.set()
         except Broken:
-            if self._answering is not None:
-                await asyncio.wait((self._answering,), timeout=LAST_WORD_S)
-            self._conclude(self._machine.close_input())
+            # What it still says comes first; `drain` tells of it.
+            self._is_invoked.set()
 
-    async def _say(self, message: pb.RunnerMsg) -> None:
-        async with self._outward:
-            self._writing = asyncio.ensure_future(self._write(message))
-            await asyncio.shield(self._writing)
+
+async def _nothing() -> None:
+    """Do nothing."""
 
 
 def _end_of(fault: Fault | None) -> End:

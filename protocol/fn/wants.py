@@ -5,6 +5,7 @@
 
 import json
 from dataclasses import replace
+from functools import lru_cache
 from typing import assert_never
 
 from actors.effects.slots import NoSlot, Want, Why
@@ -24,7 +25,7 @@ from protocol.fn.translate.outcomes import (
     initialized_late,
     not_initialized,
 )
-from protocol.fn.translate.slot_key import key_of
+from protocol.fn.translate.slot_key import key_of, slot_key
 from protocol.gateway import Call
 
 PROGRAM = "fn.call"
@@ -44,7 +45,7 @@ class Wants:
         model = seek.call
         if model.is_detached and not self._rules.takes_detached:
             raise Unfit(NOT_DETACHED)
-        key = key_of(replace(model, config=configured(model)), seek.slot_hash_id)
+        key = key_of(model, seek.slot_hash_id) if seek.slot_hash_id else _key(_identity(model))
         function = self._functions.of(model.image)
         if function is None:
             raise Unfit(not_initialized(f"no function is configured for image {model.image[:SHOWN]!r}"))
@@ -78,6 +79,28 @@ def fault_of(no: NoSlot, listen_s: float) -> Fault:
             return initialized_late(listen_s) if no.is_late else not_initialized(no.reason)
         case _:
             assert_never(no.why)
+
+
+def _identity(model: CallModel) -> CallModel:
+    """Return what of a call its slot's key is of, and nothing else: equal for calls that share slots."""
+    return CallModel(
+        app_id=model.app_id,
+        fn_id=model.fn_id,
+        image=model.image,
+        syslog_url=model.syslog_url,
+        timeout_s=model.timeout_s,
+        idle_timeout_s=model.idle_timeout_s,
+        memory_mb=model.memory_mb,
+        tmpfs_mb=model.tmpfs_mb,
+        milli_cpus=model.milli_cpus,
+        config=model.config,
+        annotations=model.annotations,
+    )
+
+
+@lru_cache(maxsize=256)
+def _key(identity: CallModel) -> bytes:
+    return slot_key(replace(identity, config=configured(identity)))
 
 
 def _program(model: CallModel) -> Attachment:

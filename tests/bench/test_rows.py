@@ -23,6 +23,9 @@ NAMES = {
     "restart",
     "quantum_submission",
     "quantum_engine",
+    "fn_calls",
+    "fn_streams",
+    "fn_starts",
 }
 FORM = {"name", "ratio", "low", "high", "at_least", "goal", "lower_is_better"}
 

@@ -135,6 +135,12 @@ def sleep(call: Call, body: bytes) -> None:
     call.answer(b"slept")
 
 
+def hangs(_: Call, body: bytes) -> None:
+    """Make a file that shows that the call was seen, and answer nothing."""
+    Path(body.decode()).touch()
+    time.sleep(1000)
+
+
 def says(call: Call, body: bytes) -> None:
     """Write to its log."""
     sys.stderr.write(body.decode() + "\n")
@@ -157,7 +163,7 @@ WORDS: dict[bytes, Callable[[Call, bytes], None]] = {
     each.__name__.encode(): each
     for each in (
         echo, told, status, large, endless, header, headers, continues, garbage, cut, closes, more, crash,
-        sleep, says, floods, forks,
+        sleep, hangs, says, floods, forks,
     )
 }  # fmt: skip
 

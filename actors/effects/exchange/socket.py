@@ -2,14 +2,17 @@
 
 1. The process makes it in a directory of its own: a socket, or a relative link to one there. Anything
    else by that name is refused: a link may lead anywhere.
-2. It is looked for with short pauses; the first look is before the process can have begun.
+2. It is looked for with pauses that are short beside the time that has passed: a process that takes twice as
+   long to start is found as exactly, in proportion. The first look is before the process can have begun.
 """
 
 import asyncio
 import stat
 from pathlib import Path
 
-FIRST_PAUSE_S, LAST_PAUSE_S = 0.002, 0.02
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.001, 0.02
+SHARE = 0.02
+"""Of the time that has passed: the next pause."""
 
 
 class BadSocket(Exception):  # noqa: N818 - said of what was found
@@ -18,10 +21,10 @@ class BadSocket(Exception):  # noqa: N818 - said of what was found
 
 async def find_socket(directory: Path, name: str) -> Path:
     """Wait for the socket, for ever if need be. Raises BadSocket."""
-    pause = FIRST_PAUSE_S
-    while (found := look(directory, name)) is None:
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.2, LAST_PAUSE_S)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while (found := look(directory, name)) is None:  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(min(max(FIRST_PAUSE_S, SHARE * (clock() - began)), LAST_PAUSE_S))
     return found
 
 

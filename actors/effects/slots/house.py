@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from actors.effects.rooms import Fits, Verdict
+from actors.effects.rooms import Fits, Full, Verdict
 from actors.effects.slots.lease import Start, Want
 from actors.effects.slots.seat import SOCKET, NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
-from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import TRANSIENT, Answer
 from actors.worker.commands import CallWorker, DrainWorker, ReadyWorker, RegisterWorker
 from events.journal import Outcome
@@ -33,6 +32,8 @@ DIRECTORY = "directory"
 """Label of a worker: where its socket is, so that the next server can remove it."""
 PREFIX = "polyplane-slots-"
 PAUSE_S = 1.0
+SPECIMENS = 256
+"""Pods that are remembered for the question whether there is room for one."""
 MAX_PATH = 107
 """Longest path of a socket on Linux."""
 HEEDED = frozenset({WorkerCalled, PodPlaced, PodContainerStarted, PodContainerExited, PodEnded, PodDeleted})
@@ -41,6 +42,10 @@ HEEDED = frozenset({WorkerCalled, PodPlaced, PodContainerStarted, PodContainerEx
 
 class Placing(Protocol):
     """Who knows what room there is."""
+
+    @property
+    def growth(self) -> int:
+        """A number that is another whenever there may be more room than before."""
 
     def judge(
         self, spec: PodSpec, *, ahead: Sequence[PodSpec], leaving: Iterable[str], evictable: Iterable[str]
@@ -76,6 +81,7 @@ class House:
         later: Callable[[float, Callable[[], None]], object],
         spawn: Callable[[Awaitable[None]], object],
         listen_s: float,
+        header_limit: int,
         told: Told,
     ) -> None:
         self._kernel = kernel
@@ -84,11 +90,15 @@ class House:
         self._later = later
         self._spawn = spawn
         self._listen_s = listen_s
+        self._header_limit = header_limit
         self._told = told
         self._seats: dict[str, Seat] = {}
         self._pods: dict[str, Seat] = {}
         self._promised: list[PodSpec] = []
         """Seats that the judge said yes to and that are not begun yet."""
+        self._specimens: dict[bytes, PodSpec] = {}
+        self._full: dict[bytes, int] = {}
+        """For whom there was no room, with the growth until then; nothing of ours has ended since."""
         self._base: Path | None = None
         self._left: set[Path] = set()
         kernel.observe(self._observe)
@@ -128,7 +138,9 @@ class House:
 
         Who is told that there is begins the seat next, and retires the others before.
         """
-        spec = want.spec(Path())
+        if not evictable and self._full.get(want.key) == self._placing.growth:
+            return Full()  # as it was when it was looked at last
+        spec = self._specimen(want)
         # Room is reserved before the placement is stored: asking the seat alone would count such a pod twice.
         unplaced = [
             seat.spec
@@ -144,8 +156,20 @@ class House:
             self._promised.append(spec)
             for pod in verdict.after:
                 self._seats[pods[pod]].is_leaving = True
+            self._full.clear()
             return Fits(tuple(pods[pod] for pod in verdict.after))
+        if isinstance(verdict, Full) and not evictable and len(self._full) < SPECIMENS:
+            self._full[want.key] = self._placing.growth
         return verdict
+
+    def _specimen(self, want: Want) -> PodSpec:
+        """Return what a pod for a want is like, but for where its socket is: the same for equal keys."""
+        spec = self._specimens.get(want.key)
+        if spec is None:
+            if len(self._specimens) >= SPECIMENS:
+                self._specimens.clear()
+            spec = self._specimens[want.key] = want.spec(Path())
+        return spec
 
     def begin(self, slot: str, want: Want) -> None:
         """Begin a seat, under a name that none had before."""
@@ -163,14 +187,19 @@ class House:
             called_at = self._clock.now()
             await seat.until_begun()
             begun_at = self._clock.now()
-            await seat.until_listening(self._listen_s)
-            await self._accepted(self._kernel.tell(f"worker/{seat.slot}", ReadyWorker()))
+            await seat.until_listening(self._listen_s, self._header_limit)
         except NotUp as failure:
             self._told.failed(seat, failure)
             return
         spans = (called_at - began_at, begun_at - called_at, self._clock.now() - begun_at)
         seat.start = Start(*(span * 1000 for span in spans))
+        # What it is given next is decided after this, in the order of asking, and so is stored after it.
+        ready = self._kernel.ask_together(((f"worker/{seat.slot}", ReadyWorker()),))
         self._told.up(seat)
+        try:
+            _accepted(*await ready)
+        except NotUp as failure:
+            self._told.failed(seat, failure)
 
     async def _call(self, seat: Seat) -> None:
         """Open the pod of a slot. Raises NotUp."""
@@ -182,12 +211,7 @@ class House:
             for command in (registers, CallWorker(name=seat.slot))
         ]
         for reply in replies:
-            await self._accepted(reply)
-
-    async def _accepted(self, reply: LoopFuture[Answer]) -> None:
-        answer = await reply
-        if isinstance(answer, Rejection):
-            raise NotUp(answer.reason)
+            _accepted(await reply)
 
     @staticmethod
     def _make(directory: Path) -> None:
@@ -209,6 +233,7 @@ class House:
 
     def retire(self, seat: Seat, reason: str) -> None:
         """Have a seat end."""
+        self._full.clear()
         seat.is_leaving = True
         seat.disconnect()
         seat.thaw()  # what is frozen does not hear that it has to end
@@ -229,6 +254,7 @@ class House:
         reply.then(answered)
 
     def _forget(self, seat: Seat) -> None:
+        self._full.clear()
         self._seats.pop(seat.slot, None)
         self._pods.pop(seat.pod, None)
         seat.remove()
@@ -274,3 +300,8 @@ class House:
         seat.over(how)
         if was_up and not seat.is_leaving:
             self._later(0, lambda: self._told.died(seat))
+
+
+def _accepted(answer: Answer) -> None:
+    if isinstance(answer, Rejection):
+        raise NotUp(answer.reason)

@@ -1,5 +1,6 @@
 """What is asked of the slots, and what is had of them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,19 @@ from actors.kernel.request import Request
 from events.attachment import Attachment
 from events.pod import PodSpec
 from events.task import FailureKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRules:
+    """What the settings say of slots."""
+
+    is_patient: bool = True
+    evicts: bool = True
+    header_limit: int = 65_536
+    listen_s: float = 5.0
+    """Time that a process has until it listens."""
+    freeze_s: float = 0.0
+    """Time after which an idle process is stopped until it is needed; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +43,16 @@ class Want:
     """What the journal is to say of the task."""
     asker: Request
     """Who asks for it; its command is not looked at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A slot that somebody waits for."""
+
+    want: Want
+    ticket: int
+    granted: "asyncio.Future[str]"
+    """The slot, which is theirs from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +91,7 @@ class Settling(Protocol):
     """Who stores how tasks end."""
 
     def __call__(self, lease: "Lease", end: End, *, is_kept: bool) -> Awaitable[None]:
-        """Store it, and free the slot or have it end."""
+        """Store it, and free the slot or have it end: under way when this returns, whoever waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +110,9 @@ class Lease:
     """Of the slot; zeros when it was warm."""
     settling: Settling
 
-    async def settle(self, end: End, *, is_kept: bool) -> None:
-        """Store how the task ended; the slot does others only if it is kept. Once for each lease."""
-        await self.settling(self, end, is_kept=is_kept)
+    def settle(self, end: End, *, is_kept: bool) -> Awaitable[None]:
+        """Store how the task ended; the slot does others only if it is kept. Once for each lease.
+
+        It is done whether what is returned is awaited or not.
+        """
+        return self.settling(self, end, is_kept=is_kept)

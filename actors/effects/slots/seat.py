@@ -17,6 +17,8 @@ from actors.effects.slots.lease import Start
 from events.pod import PodSpec
 
 SOCKET = "lsnr.sock"
+PAUSE_S = 0.002
+"""Between two tries to connect to a process that just begins to listen."""
 
 
 class NotUp(Exception):  # noqa: N818 - said of the slot
@@ -71,25 +73,44 @@ class Seat:
         if self.end:
             raise NotUp(self.end)
 
-    async def until_listening(self, within_s: float) -> None:
-        """Wait until its process listens. Raises NotUp."""
-        looking = asyncio.ensure_future(find_socket(self.directory, SOCKET))
+    async def until_listening(self, within_s: float, header_limit: int) -> None:
+        """Wait until its process listens, and connect to it. Raises NotUp."""
+        reaching = asyncio.ensure_future(self._reach(header_limit))
         ending = asyncio.ensure_future(self.ended.wait())
         try:
-            await asyncio.wait((looking, ending), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-            if looking.done():
-                self.path = looking.result()
+            await asyncio.wait((reaching, ending), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            if reaching.done():
+                reaching.result()
             elif ending.done():
                 raise NotUp(self.end)
             else:
                 raise NotUp(f"not listening within {within_s:g} s", is_late=True)
         except BadSocket as bad:
             raise NotUp(str(bad)) from None
+        except OSError as error:
+            raise NotUp(f"its socket cannot be connected to: {error.strerror}") from None
         finally:
-            for each in (looking, ending):
+            for each in (reaching, ending):
                 each.cancel()
-            with contextlib.suppress(asyncio.CancelledError, BadSocket):
-                await looking
+            with contextlib.suppress(asyncio.CancelledError, BadSocket, OSError):
+                await reaching
+
+    async def _reach(self, header_limit: int) -> None:
+        """Find its socket and connect to it. One that was made and is not listened to yet refuses."""
+        path = await find_socket(self.directory, SOCKET)
+        while self.exchange is None:
+            try:
+                self.exchange = await Exchange.open(path, header_limit=header_limit)
+            except ConnectionRefusedError:
+                await asyncio.sleep(PAUSE_S)
+        self.path = path
+
+    @property
+    def connected(self) -> Exchange | None:
+        """A connection on which a request may begin at once, if there is one."""
+        exchange = self.exchange
+        is_up = exchange is not None and exchange.is_ready and not (self.end or self.is_frozen)
+        return exchange if is_up else None
 
     async def connect(self, header_limit: int) -> Exchange:
         """Return a connection on which a request may begin. Raises OSError."""

@@ -4,27 +4,29 @@
 2. A task is made, holds its slot, and the slot takes it in one append, after a connection was had and
    before anything is sent; how it ends and what becomes of the slot are one append, too.
 3. What could not be stored of an end is tried again: until then the slot is not used.
-4. Who goes away while a slot is being given to them gives it back.
+4. Who goes away while a slot is being given to them gives it back. An end that is being stored is stored,
+   whether anybody waits for it or not.
 """
 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import structlog
 
+from actors.effects.exchange import Exchange
 from actors.effects.rooms import Verdict
 from actors.effects.slots.book import Action, Book, Grant, Idle, Refuse, Retire, Start, Why
 from actors.effects.slots.house import House, Placing, Told
-from actors.effects.slots.lease import End, Lease, NoSlot, Want
+from actors.effects.slots.lease import Asked, End, Lease, NoSlot, SlotRules, Want
 from actors.effects.slots.lease import Start as Birth
 from actors.effects.slots.seat import NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
-from actors.kernel.request import TRANSIENT, Answer, Request
+from actors.kernel.mailbox import LoopFuture
+from actors.kernel.request import TRANSIENT, Answer
 from actors.task.commands import BeginTask, FailTask, SucceedTask
 from actors.worker.commands import (
     FreeWorker,
@@ -39,19 +41,15 @@ LOOK_S = 0.2
 """How often it is looked for room while somebody waits for some."""
 KEEP_US = 60_000_000
 """How long tasks are kept after their end."""
+GONE = "who asked for it went away"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotRules:
-    """What the settings say of slots."""
+class Taken(NamedTuple):
+    """A slot that is being given a task."""
 
-    is_patient: bool = True
-    evicts: bool = True
-    header_limit: int = 65_536
-    listen_s: float = 5.0
-    """Time that a process has until it listens."""
-    freeze_s: float = 0.0
-    """Time after which an idle process is stopped until it is needed; 0 for never."""
+    seat: Seat
+    task: str
+    exchange: Exchange
 
 
 class Slots:
@@ -71,7 +69,6 @@ class Slots:
         self._kernel = kernel
         self._clock = clock
         self._later = later
-        self._spawn = spawn
         self._new_id = new_id
         self._rules = rules
         self._book = Book(
@@ -85,6 +82,7 @@ class Slots:
             later=later,
             spawn=spawn,
             listen_s=rules.listen_s,
+            header_limit=rules.header_limit,
             told=told,
         )
         self._wants: dict[bytes, Want] = {}
@@ -121,70 +119,128 @@ class Slots:
 
     # ------------------------------------------------------------ giving
 
-    async def acquire(self, want: Want) -> Lease:
-        """Wait for a slot, for ever if need be, and have it. Raises NoSlot."""
-        while True:
-            seat = self._house.seat(await self._grant(want))
-            if seat is None:
-                continue
-            taking = asyncio.ensure_future(self._take(seat, want))
-            try:
-                lease = await asyncio.shield(taking)
-            except asyncio.CancelledError:
-                taking.add_done_callback(self._give_back)
-                raise
-            if lease is not None:
-                return lease
+    def ask(self, want: Want) -> Asked | NoSlot:
+        """Begin to wait for a slot, or be told at once that there is none. Who asked acquires, or withdraws.
 
-    async def _grant(self, want: Want) -> str:
+        It is told and not raised: what was raised leaves a cycle behind, and under load these are many.
+        """
         ticket = next(self._tickets)
         granted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = granted
         self._wants[want.key] = want
-        try:
-            self._play(self._book.ask(want.key, ticket))
-            if not granted.done():
-                self._call_look()
-            return await granted
-        except asyncio.CancelledError:
-            if granted.done() and not granted.cancelled() and granted.exception() is None:
-                self._play(self._book.free(granted.result()))
-            self._book.abandon(ticket)
-            self._withdraw(want.key)
-            raise
-        finally:
-            del self._waiting[ticket]
-            self._tidy(want.key)
+        self._play(self._book.ask(want.key, ticket))
+        if not granted.done():
+            self._call_look()
+        elif isinstance(refusal := granted.exception(), NoSlot):
+            self._forget(ticket, want)
+            return refusal
+        return Asked(want, ticket, granted)
 
-    async def _take(self, seat: Seat, want: Want) -> Lease | None:
-        """Give a slot a task; None when the slot turned out to be gone. Raises NoSlot."""
-        worker, task = f"worker/{seat.slot}", f"task/{self._new_id()}"
+    def withdraw(self, asked: Asked) -> None:
+        """Wait no more; does nothing once the slot was acquired, or refused."""
+        if asked.ticket not in self._waiting:
+            return
+        granted = asked.granted
+        if granted.done() and not granted.cancelled() and granted.exception() is None:
+            self._play(self._book.free(granted.result()))
+        self._book.abandon(asked.ticket)
+        self._withdraw(asked.want.key)
+        self._forget(asked.ticket, asked.want)
+
+    async def acquire(self, asked: Asked) -> Lease:
+        """Wait for the slot that was asked for, for ever if need be, and have it. Raises NoSlot."""
+        while True:
+            try:
+                slot = await asked.granted
+            except NoSlot:
+                self._forget(asked.ticket, asked.want)
+                raise
+            except asyncio.CancelledError:
+                self.withdraw(asked)
+                raise
+            self._forget(asked.ticket, asked.want)
+            if (seat := self._house.seat(slot)) is not None:
+                exchange = seat.connected or await self._connect(seat)
+                if exchange is not None and (lease := await self._take(seat, exchange, asked.want)):
+                    return lease
+            again = self.ask(asked.want)
+            if isinstance(again, NoSlot):
+                raise again
+            asked = again
+
+    def _forget(self, ticket: int, want: Want) -> None:
+        del self._waiting[ticket]
+        self._tidy(want.key)
+
+    async def _connect(self, seat: Seat) -> Exchange | None:
+        """Connect to a slot that was given; None when it turned out to be gone."""
+        connecting = asyncio.ensure_future(seat.connect(self._rules.header_limit))
         try:
-            exchange = await seat.connect(self._rules.header_limit)
+            return await asyncio.shield(connecting)
         except OSError as error:
             self._discard(seat, f"it cannot be connected to: {error}")
             return None
-        begins = BeginTask(worker=worker, limit_us=want.limit_us, keep_us=KEEP_US, program=want.program)
-        refused = await self._ask(((task, begins), (worker, TakeTask(task=task))), want.asker)
-        if refused is not None:
-            if refused.code not in TRANSIENT:
-                self._discard(seat, refused.reason)
-                return None
+        except asyncio.CancelledError:
+            connecting.add_done_callback(lambda done: self._leave(seat, done))
+            raise
+
+    def _leave(self, seat: Seat, connected: "asyncio.Future[Exchange]") -> None:
+        """Take a slot back from who went away while it was connected to."""
+        if connected.cancelled() or connected.exception() is not None:
+            self._discard(seat, "it cannot be connected to")
+        else:
             self._play(self._book.free(seat.slot))
+
+    async def _take(self, seat: Seat, exchange: Exchange, want: Want) -> Lease | None:
+        """Give a slot a task; None when the slot turned out to be gone. Raises NoSlot."""
+        worker, task = f"worker/{seat.slot}", f"task/{self._new_id()}"
+        begins = BeginTask(worker=worker, limit_us=want.limit_us, keep_us=KEEP_US, program=want.program)
+        reply = self._kernel.ask_together(((task, begins), (worker, TakeTask(task=task))), request=want.asker)
+        taken = Taken(seat, task, exchange)
+        try:
+            refused = _refusal(await reply)
+        except asyncio.CancelledError:
+            reply.then(lambda done: self._give_back(taken, done))
+            raise
+        if refused is not None:
+            self._refuse_task(seat, refused)
+            if refused.code not in TRANSIENT:
+                return None
             raise NoSlot(Why.CLOSED, refused.reason)
+        return self._lease(taken)
+
+    def _lease(self, taken: Taken) -> Lease:
+        seat = taken.seat
         start, seat.start = seat.start or Birth(), None
-        return Lease(seat.slot, task, seat.pod, exchange, self._clock.now(), start, self._settle)
+        return Lease(seat.slot, taken.task, seat.pod, taken.exchange, self._clock.now(), start, self._settle)
 
-    def _give_back(self, taking: "asyncio.Task[Lease | None]") -> None:
-        if taking.cancelled() or taking.exception() is not None:
+    def _refuse_task(self, seat: Seat, refused: Rejection) -> None:
+        """Take in that a slot was not given its task."""
+        if refused.code in TRANSIENT:
+            self._play(self._book.free(seat.slot))
+        else:
+            self._discard(seat, refused.reason)
+
+    def _give_back(self, taken: Taken, reply: LoopFuture[tuple[Answer, ...]]) -> None:
+        """Take a slot back from who went away while they were given it."""
+        try:
+            refused = _refusal(reply.get())
+        except Exception as error:  # noqa: BLE001 - a bug, told where it was
+            self._discard(taken.seat, str(error))
             return
-        if (lease := taking.result()) is not None:
-            gone = End(FailureKind.USER, "who asked for it went away")
-            self._spawn(self._settle(lease, gone, is_kept=True))
+        if refused is None:
+            self._settle(self._lease(taken), End(FailureKind.USER, GONE), is_kept=True)
+        else:
+            self._refuse_task(taken.seat, refused)
 
-    async def _settle(self, lease: Lease, end: End, *, is_kept: bool) -> None:
-        worker, seat = f"worker/{lease.slot}", self._house.seat(lease.slot)
-        is_kept = is_kept and seat is not None and not seat.end
+    def _settle(self, lease: Lease, end: End, *, is_kept: bool) -> LoopFuture[None]:
+        settled: LoopFuture[None] = LoopFuture()
+        seat = self._house.seat(lease.slot)
+        self._store_end(lease, end, settled, is_kept=is_kept and seat is not None and not seat.end)
+        return settled
+
+    def _store_end(self, lease: Lease, end: End, settled: LoopFuture[None], *, is_kept: bool) -> None:
+        worker = f"worker/{lease.slot}"
         ends = (
             SucceedTask(worker=worker, result=b"")
             if end.kind is None
@@ -195,28 +251,34 @@ class Slots:
             if is_kept
             else LoseWorker(reason=f"a task ended badly: {end.message}", task=lease.task)
         )
-        while True:
-            refused = await self._ask(((lease.task, ends), (worker, frees)))
-            if refused is None or refused.code not in TRANSIENT:
-                break
-            await asyncio.sleep(PAUSE_S)
-        if refused is not None:
-            structlog.get_logger().error("slot_unsettled", slot=lease.slot, reason=refused.reason)
+
+        def answered(reply: LoopFuture[tuple[Answer, ...]]) -> None:
+            try:
+                refused = _refusal(reply.get())
+            except Exception as error:  # noqa: BLE001 - handed on
+                settled.fail(error)
+                return
+            if refused is not None and refused.code in TRANSIENT:
+                self._later(PAUSE_S, lambda: self._store_end(lease, end, settled, is_kept=is_kept))
+                return
+            if refused is not None:
+                structlog.get_logger().error("slot_unsettled", slot=lease.slot, reason=refused.reason)
+            self._free(lease, end, is_kept=is_kept and refused is None)
+            settled.set(None)
+
+        self._kernel.ask_together(((lease.task, ends), (worker, frees))).then(answered)
+
+    def _free(self, lease: Lease, end: End, *, is_kept: bool) -> None:
+        """Have a slot do other tasks, or none any more."""
+        seat = self._house.seat(lease.slot)
         if seat is None:
             return
-        is_clean = lease.exchange.is_ready or lease.exchange.again()
-        if not is_clean:
+        if not (lease.exchange.is_ready or lease.exchange.again()):
             seat.disconnect()
-        if is_kept and refused is None:
+        if is_kept:
             self._play(self._book.free(seat.slot))
         else:
             self._discard(seat, end.message)
-
-    async def _ask(
-        self, commands: Sequence[tuple[str, object]], request: Request | None = None
-    ) -> Rejection | None:
-        answers: tuple[Answer, ...] = await self._kernel.ask_together(commands, request=request)
-        return next((answer for answer in answers if isinstance(answer, Rejection)), None)
 
     # ------------------------------------------------------------ what the book wants
 
@@ -321,3 +383,7 @@ class Slots:
     def _tidy(self, key: bytes) -> None:
         if not self._book.has(key):
             self._wants.pop(key, None)
+
+
+def _refusal(answers: Iterable[Answer]) -> Rejection | None:
+    return next((answer for answer in answers if isinstance(answer, Rejection)), None)

@@ -137,6 +137,11 @@ class Engagement:
         self.stage = Stage.OPEN
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the client's request is: what it still says is not wanted."""
+        return self._is_whole
+
+    @property
     def wants_message(self) -> bool:
         """Whether another message of the client is to be read now."""
         match self.stage:
@@ -153,18 +158,16 @@ class Engagement:
 
     def hear(self, message: pb.ClientMsg, read: Callable[[str], CallModel]) -> Actions:
         """Take in a message; `read` reads a call. Raises nothing."""
-        is_try = message.WhichOneof("body") == "try"
+        kind = message.WhichOneof("body")
         match self.stage:
-            case Stage.OPEN if is_try:
-                return self._begin(getattr(message, "try"), read)
-            case Stage.OPEN:
-                return self._violate(EXPECTED_TRY)
             case Stage.SEEKING | Stage.SLOTTED | Stage.INVOKED:
                 if self._is_whole:
                     return ()
-                if message.WhichOneof("body") != "data":
-                    return self._violate(EXPECTED_DATA)
-                return self._take(message.data)
+                return self._take(message.data) if kind == "data" else self._violate(EXPECTED_DATA)
+            case Stage.OPEN if kind == "try":
+                return self._begin(getattr(message, "try"), read)
+            case Stage.OPEN:
+                return self._violate(EXPECTED_TRY)
             case _:
                 return ()
 
@@ -184,7 +187,7 @@ class Engagement:
             model = read(call.models_call_json)
         except Unfit as unfit:
             return self._refuse(unfit.fault)
-        self._ending = replace(self._ending, call_id=model.id, image=model.image)
+        self._ending = Ending(created_at=self._ending.created_at, call_id=model.id, image=model.image)
         if model.timeout_s <= 0:
             return self._refuse(TIMED_OUT)
         self._is_detached = model.is_detached
@@ -193,6 +196,8 @@ class Engagement:
 
     def _take(self, frame: pb.DataFrame) -> Actions:
         self._is_whole = frame.eof
+        if self.stage is Stage.INVOKED:
+            return self._feed(frame.data)
         if self.stage is Stage.SEEKING:
             self._kept.append(frame.data)
             self._kept_bytes += len(frame.data)
@@ -206,7 +211,8 @@ class Engagement:
         return (Invoke(),)
 
     def _feed(self, body: bytes) -> Actions:
-        return (*((Feed(body),) if body else ()), *((FeedEnd(),) if self._is_whole else ()))
+        feed: Actions = (Feed(body),) if body else ()
+        return (*feed, FeedEnd()) if self._is_whole else feed
 
     # ------------------------------------------------------------ from the slots
 
@@ -224,7 +230,7 @@ class Engagement:
         if not self._kept:
             return start
         kept, self._kept = self._kept, []
-        return (*start, *self._invoke(), *self._feed(b"".join(kept)))
+        return (*self._invoke(), *self._feed(b"".join(kept)), *start)
 
     def settled(self) -> Actions:
         """Take in that the end of the call is stored."""

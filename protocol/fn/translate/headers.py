@@ -8,6 +8,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from protocol.fn.translate.model import CallModel
 from protocol.fn.translate.outcomes import Unfit, invalid_header, request_header_too_large
@@ -68,4 +69,9 @@ def _is_left_out(line: tuple[bytes, bytes]) -> bool:
 
 
 def _whole_seconds(at: int) -> bytes:
-    return datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    return _spell_second(at // 1_000_000)
+
+
+@lru_cache(maxsize=64)
+def _spell_second(second: int) -> bytes:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()

@@ -176,7 +176,7 @@ def _gap(text: str, place: int) -> int:
 
 def _whole(text: str) -> str:
     """Replace halves of characters, which cannot be encoded."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _no_constant(name: str) -> NoReturn:

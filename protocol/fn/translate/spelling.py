@@ -7,6 +7,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from protocol.fn.translate.outcomes import Fault
 from protocol.pb.fn import runner_pb2 as pb
@@ -81,5 +82,9 @@ def spell_time(at: int) -> str:
     """Spell a time, 0 as nothing."""
     if not at:
         return ""
-    moment = datetime.fromtimestamp(at // 1_000_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1_000_000 // 1000:03d}Z"
+    return f"{_spell_second(at // 1_000_000)}.{at % 1_000_000 // 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _spell_second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -9,6 +10,7 @@ import pytest
 
 from protocol.pb.fn import runner_pb2 as pb
 from tests.conformance.fn.client import WAIT_S, Answer, Client, frame, frames, raw, try_call
+from tests.conformance.fn.test_slots import is_alive, until
 from tests.conformance.peloton.server import Server
 
 BUSY = (503, "Timed out - server too busy", False)
@@ -234,13 +236,17 @@ def test_a_detached_call_is_accepted_when_it_begins(client: Client) -> None:
     assert client.call(type="detached", image="exit").starts == []
 
 
-def test_who_leaves_ends_his_call(client: Client) -> None:
+@pytest.mark.parametrize("kind", ["sync", "detached"])
+def test_who_leaves_ends_his_call(client: Client, tmp_path: Path, kind: str) -> None:
+    """A call that its function has seen takes the process along."""
     before = told(client, fn_id="left")["pid"]
-    engagement = client.engage(try_call(fn_id="left", type="detached"), *frames(b"sleep\n1000"))
-    assert engagement.next().HasField("result_start")
+    seen = tmp_path / "seen"
+    engagement = client.engage(try_call(fn_id="left", type=kind), *frames(f"hangs\n{seen}".encode()))
+    until(seen.exists)
     engagement.call.cancel()
     engagement.half_close()
     assert told(client, fn_id="left")["pid"] != before
+    until(lambda: not is_alive(before))
 
 
 def test_a_deadline_ends_a_call(client: Client) -> None:
@@ -260,8 +266,8 @@ def test_what_came_before_the_slot_comes_first(client: Client, kind: str) -> Non
 
 
 def test_status_counts(client: Client) -> None:
+    until(lambda: client.status().active == 0)  # who left is gone soon
     before = client.status()
-    assert before.active == 0
     engagement = client.engage(try_call(type="detached"))
     engagement.next()
     assert client.status().active == 1

@@ -196,6 +196,14 @@ def test_who_leaves_is_told_nothing_and_his_function_is_not_used_again() -> None
     assert machine.leave() == ()
 
 
+def test_who_leaves_before_anything_was_for_his_function_leaves_it_to_others() -> None:
+    """The slot was had, but no frame came: there is nothing that the function would have to forget."""
+    machine = engagement()
+    opened(machine, type="detached")
+    machine.have_slot(NOW, Birth())
+    settling(machine.leave(), NO_RESPONSE, is_kept=True)
+
+
 def test_only_a_little_is_kept_while_there_is_no_slot() -> None:
     machine = engagement()
     opened(machine)

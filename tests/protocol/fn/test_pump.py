@@ -1,0 +1,116 @@
+"""A slot that was had is given back once, whatever happens in whatever order."""
+
+import asyncio
+import itertools
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable
+from typing import BinaryIO
+
+import pytest
+
+from actors.effects.exchange import Exchange
+from actors.effects.slots import Asked, Lease, Want
+from actors.effects.slots.lease import End, Start
+from protocol.fn.function import Function
+from protocol.fn.functions import Functions
+from protocol.fn.logs import Logs
+from protocol.fn.pump import Pump
+from protocol.fn.rules import Rules
+from protocol.fn.wants import Wants
+from protocol.gateway import Call
+from protocol.pb.fn import runner_pb2 as pb
+from tests.protocol.fn.machine import call, frame
+
+pytestmark = pytest.mark.asyncio
+TURNS = 8
+"""Turns of the loop within which everything here has happened."""
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class Slots:
+    """Gives one slot after so many turns of the loop, and counts."""
+
+    def __init__(self, exchange: Exchange, after: int) -> None:
+        self.exchange = exchange
+        self.after = after
+        self.given = 0
+        self.settled: list[bool] = []
+        self.asked: Asked | None = None
+        self.is_withdrawn = False
+
+    def ask(self, want: Want) -> Asked:
+        self.asked = Asked(want, 1, asyncio.get_running_loop().create_future())
+        return self.asked
+
+    def withdraw(self, asked: Asked) -> None:
+        assert asked is self.asked
+        self.is_withdrawn = True
+
+    async def acquire(self, asked: Asked) -> Lease:
+        assert asked is self.asked
+        await turns(self.after)
+        self.given += 1
+        return Lease("slot", "task/1", "pod", self.exchange, 1, Start(), self.settle)
+
+    def settle(self, lease: Lease, end: End, *, is_kept: bool) -> Awaitable[None]:
+        assert lease.slot
+        assert end.kind is not None
+        self.settled.append(is_kept)
+        return turns(2)
+
+
+class NoFiles:
+    """Nobody reads logs here."""
+
+    def open_file(self, pod: str, run: int, path: str) -> BinaryIO:
+        raise FileNotFoundError(pod, run, path)
+
+
+async def messages(half_closes: int, *, is_invoked: bool) -> AsyncIterator[pb.ClientMsg]:
+    yield call(json.dumps({"id": "c", "image": "img", "timeout": 5}))
+    if is_invoked:
+        yield frame(b"x")
+    await turns(half_closes)
+
+
+async def write(message: pb.RunnerMsg) -> None:
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("is_invoked", [False, True])
+@pytest.mark.parametrize("slot_comes", range(TURNS))
+async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *, is_invoked: bool) -> None:
+    """The client half-closes, is cancelled, and a slot comes: each in any turn of the loop."""
+    for half_closes, leaves in itertools.product(range(TURNS), range(2 * TURNS)):
+        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        _, exchange = await loop.create_connection(lambda: Exchange(header_limit=1000), sock=ours)
+        slots = Slots(exchange, slot_comes)
+        behind: list[Awaitable[None]] = []
+        pump = Pump(
+            messages=messages(half_closes, is_invoked=is_invoked),
+            write=write,
+            slots=slots,
+            wants=Wants(Functions({"img": Function(command=("true",))}, dict), Rules()),
+            rules=Rules(),
+            call=Call(principal="p", origin="o", request_id="r"),
+            logs=Logs(NoFiles(), lambda: 1),
+            now=lambda: 1,
+            behind=behind.append,
+        )
+        running = asyncio.ensure_future(pump.run())
+        await turns(leaves)
+        running.cancel()
+        await asyncio.wait((running,))
+        for work in behind:
+            await work
+        await turns(1)
+        exchange.close()
+        theirs.close()
+        assert len(slots.settled) == slots.given, (half_closes, leaves)
+        assert slots.is_withdrawn or slots.asked is None

@@ -145,6 +145,11 @@ class ProjectorThread:
         self._projector.on_wish(self._work.set)
         self._thread.start()
 
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+        return self._projector.checkpoint
+
     def offer(self, advances: Sequence[Advance]) -> None:
         """Take what changed; stored within the linger."""
         self._projector.offer(advances)

@@ -66,6 +66,10 @@ class RunningWriter(Appender, Protocol):
 class RunningProjector(Protocol):
     """Who takes the projector's steps, and when."""
 
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+
     def start(self) -> None:
         """Begin."""
 

@@ -54,7 +54,7 @@ from projections.watch.hub import Hub
 from projections.watch.selector import Kind
 from projections.watch.watcher import Bounds
 from protocol.declared import declare_hosts, declared_hosts
-from protocol.ground import Ground, MachineGround, RunningProjector
+from protocol.ground import Ground, MachineGround
 from protocol.kernel_gateway import KernelGateway
 from protocol.legible import LegibleReader
 from protocol.past import Past
@@ -246,7 +246,7 @@ class Plane:
         )
         self._writer = ground.writer(committer, self._conclude)
         self._projecting = ground.projector(self._projector, journal.reader, self._projected)
-        self._lists = Lists(self._hot, table_readers, _Behind(self._projector, self._projecting))
+        self._lists = Lists(self._hot, table_readers, self._projecting)
 
         async def read_page(stream: str, after: int, limit: int) -> list[Recorded]:
             return await journal_readers.run(lambda it: it.plain.stream(stream, after=after, limit=limit))
@@ -385,20 +385,3 @@ class Plane:
         self._point_reader.close()
         self._journal.close()
         self.data.close()
-
-
-class _Behind:
-    """What lists ask of the projector."""
-
-    def __init__(self, projector: Projector, running: RunningProjector) -> None:
-        self._projector = projector
-        self._running = running
-
-    @property
-    def checkpoint(self) -> int:
-        """Revision up to which the tables have everything."""
-        return self._projector.checkpoint
-
-    def hurry(self) -> None:
-        """Store what waits now."""
-        self._running.hurry()

@@ -277,6 +277,11 @@ class LaneProjector:
         self._projector.offer(advances)
         self._arm()
 
+    @property
+    def checkpoint(self) -> int:
+        """Revision up to which the tables have everything."""
+        return self._projector.checkpoint
+
     def hurry(self) -> None:
         """Store what waits now: as soon as ever."""
         self._arm()

@@ -37,10 +37,13 @@ class Ear:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+        self.answer: Callable[[Report], None] = lambda _: None
+        """Called with each report as it comes."""
         self._news = asyncio.Event()
 
     def __call__(self, report: Report) -> None:
         self.reports.append(report)
+        self.answer(report)
         self._news.set()
 
     async def until(self, is_enough: Callable[[], bool]) -> None:

@@ -7,17 +7,16 @@
 """
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as svc
+from tests import warm
 from tests.conformance.peloton.client import Client, Code, Made, refused, watch_jobs
 from tests.conformance.peloton.server import QUICK, SIMULATED, Server
 from tests.protocol.peloton.messages import job
-from tests.protocol.server.program import polyplane
 
 HEADER, FRAME = 32, 24 + 4096
 """Bytes of the log's header, and of one page with its own header."""
@@ -129,11 +128,9 @@ def test_what_is_left_is_the_journal_of_an_earlier_moment(
     assert listed(client) == expected | {more.id: "more"}
     assert told(client, len(listed(client))) == listed(client)
     server.terminate()
-    checked = subprocess.run(
-        polyplane("replay", "--data", server.data, "--check"), capture_output=True, text=True, check=False
-    )
-    assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
-    assert checked.stdout.endswith(", 0 findings\n")
+    checked = warm.run("replay", "--data", server.data, "--check")
+    assert (checked.returncode, checked.stderr) == (0, b""), checked.stdout
+    assert checked.stdout.endswith(b", 0 findings\n")
 
 
 def test_a_watch_that_has_seen_what_is_gone_is_told_so(server: Server) -> None:

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import warm
+
+PROGRAM = str(Path(sys.executable).with_name("polyplane"))
 FREE = ("127.0.0.1:0", "127.0.0.1:0")
 WAIT_S = 20.0
 
@@ -18,7 +21,7 @@ WAIT_S = 20.0
 class Program:
     """A server that runs."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | warm.Program
     errors: Path
     grpc: str = ""
     http: str = ""
@@ -49,12 +52,17 @@ class Program:
 def running(
     command: list[str], directory: Path, environment: dict[str, str] | None = None
 ) -> Iterator[Program]:
-    """Run a program, and see that it ends."""
+    """Run a program, ours warm, and see that it ends."""
     errors = directory / "stderr"
+    name, *words = command
+    process: subprocess.Popen[bytes] | warm.Program
     with errors.open("wb") as stderr:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, env=os.environ | (environment or {})
-        )
+        if name == PROGRAM:
+            process = warm.Program(*words, stderr=stderr.fileno(), environment=environment)
+        else:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stderr, env=os.environ | (environment or {})
+            )
     try:
         yield Program(process, errors)
     finally:
@@ -74,4 +82,4 @@ def fake(wish: str, data: Path, *more: str) -> list[str]:
 
 def polyplane(*arguments: str) -> list[str]:
     """A command of the installed program."""
-    return [str(Path(sys.executable).with_name("polyplane")), *arguments]
+    return [PROGRAM, *arguments]

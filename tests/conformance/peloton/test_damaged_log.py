@@ -64,13 +64,13 @@ def listed(client: Client) -> dict[str, str]:
     """The names of all jobs by id, as the tables have them."""
     request = svc.QueryJobsRequest()
     request.spec.pagination.limit = request.spec.pagination.max_limit = 1000
-    found = client.jobs.QueryJobs(request, timeout=20).records
+    found = client.jobs.QueryJobs(request, timeout=60).records
     return {record.job_id.value: record.name for record in found}
 
 
 def told(client: Client, count: int) -> dict[str, str]:
     """The names of so many jobs by id, as a watch from the beginning tells them."""
-    watch = client.watches.Watch(watch_jobs(start=1), timeout=20)
+    watch = client.watches.Watch(watch_jobs(start=1), timeout=60)
     seen: dict[str, str] = {}
     for message in watch:
         seen.update({summary.job_id.value: summary.name for summary in message.stateless_jobs})
@@ -143,12 +143,12 @@ def test_a_watch_that_has_seen_what_is_gone_is_told_so(server: Server) -> None:
     server.start()
     client = Client(server.grpc)
     with refused(Code.INVALID_ARGUMENT, "start revision"):
-        next(client.watches.Watch(watch_jobs(start=seen + 1), timeout=20))
+        next(client.watches.Watch(watch_jobs(start=seen + 1), timeout=60))
 
 
 def revision_of(client: Client) -> int:
     """The current revision."""
-    watch = client.watches.Watch(watch_jobs(), timeout=20)
+    watch = client.watches.Watch(watch_jobs(), timeout=60)
     revision: int = next(watch).revision
     watch.cancel()
     return revision

@@ -173,6 +173,6 @@ def test_a_reader_who_waits_long_enough_is_told_so(waiting: Client) -> None:
 def test_an_empty_cancel_is_fine(client: Client) -> None:
     client.cancel()
     request = pb.CancelControllerJobsRequest(quantum_processor_id="nobody's", job_ids=["a"])
-    client.stub.CancelControllerJobs(request, timeout=20)
+    client.stub.CancelControllerJobs(request, timeout=60)
     request = pb.CancelControllerJobsRequest(quantum_processor_id="", job_ids=["a"])
-    client.stub.CancelControllerJobs(request, timeout=20)
+    client.stub.CancelControllerJobs(request, timeout=60)

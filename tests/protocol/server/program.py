@@ -14,7 +14,7 @@ from tests import warm
 
 PROGRAM = str(Path(sys.executable).with_name("polyplane"))
 FREE = ("127.0.0.1:0", "127.0.0.1:0")
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @dataclass(slots=True)

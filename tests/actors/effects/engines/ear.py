@@ -20,7 +20,7 @@ from actors.effects.engines.engine import (
 )
 from events.pod import ContainerSpec, PodSpec, Port
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 KEY = RunKey(pod="pod-1", run=1)
 
 

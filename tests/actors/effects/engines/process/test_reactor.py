@@ -11,7 +11,7 @@ from actors.effects.engines.process import reactor
 from actors.effects.engines.process.frames import FrameReader, encode
 from actors.effects.engines.process.reactor import Reactor
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 MUCH = encode("forget", "x" * 100_000)
 """More than is read at once."""
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests import warm
-from tests.protocol.server.program import PROGRAM, polyplane, running
+from tests.conformance.peloton.server import PROGRAM
+from tests.protocol.server.program import polyplane, running
 
 
 @pytest.mark.parametrize("words", [("--help",), ("stop", "job/x", "--all"), ("jobs", "--output", "xml")])

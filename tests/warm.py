@@ -1,4 +1,4 @@
-"""The program, started warm: forked from a process that has imported it, once for all tests of a worker.
+"""Programs, started warm: forked from a process that has imported them, once for all tests of a worker.
 
 1. From its entry on it goes its usual way: `main()` with its words, and a process, descriptors, a directory
    and an environment of its own. Only the imports are done.
@@ -26,7 +26,8 @@ from pathlib import Path
 
 ROOT = str(Path(__file__).parents[1])
 WAIT_S = 60.0
-_IMPORTED = ("protocol.cli.main", "protocol.cli.serve", "protocol.facades", "protocol.plane")
+POLYPLANE = "protocol.cli.main"
+_IMPORTED = (POLYPLANE, "protocol.cli.serve", "protocol.facades", "protocol.plane")
 _BEGIN = "import sys; sys.path[0] = sys.argv[1]; from tests.warm import breed; breed(int(sys.argv[2]))"
 _ORDER = 1 << 20
 _DESCRIPTORS = 3
@@ -37,6 +38,7 @@ class Program:
 
     Args:
         words: What follows its name.
+        module: Whose `main()` is the program.
         stdin: A descriptor; there is nothing to read when it is not given.
         stdout: A descriptor; read as `stdout` when it is not given.
         stderr: A descriptor.
@@ -46,6 +48,7 @@ class Program:
     def __init__(
         self,
         *words: str,
+        module: str = POLYPLANE,
         stderr: int,
         stdin: int | None = None,
         stdout: int | None = None,
@@ -55,7 +58,7 @@ class Program:
         self.stdout = FileIO(reading)
         self.returncode: int | None = None
         self._line, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        order = json.dumps([words, os.environ | (environment or {}), str(Path.cwd())]).encode()
+        order = json.dumps([module, words, os.environ | (environment or {}), str(Path.cwd())]).encode()
         nothing = os.open(os.devnull, os.O_RDONLY)
         given = (nothing if stdin is None else stdin, writing if stdout is None else stdout, stderr)
         try:
@@ -118,14 +121,17 @@ def run(
     *words: str, body: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run it to its end over a body as its stdin."""
-    names = ("stdin", "stdout", "stderr")
-    stdin, stdout, stderr = files = [os.fdopen(os.memfd_create(name), "r+b") for name in names]
+    stdin, stdout, stderr = files = [os.fdopen(os.memfd_create("end"), "r+b") for _ in range(3)]
     try:
         stdin.write(body)
-        for file in files:
-            file.seek(0)
-        places = {name: file.fileno() for name, file in zip(names, files, strict=True)}
-        program = Program(*words, environment=environment, **places)
+        stdin.seek(0)
+        program = Program(
+            *words,
+            stdin=stdin.fileno(),
+            stdout=stdout.fileno(),
+            stderr=stderr.fileno(),
+            environment=environment,
+        )
         with program.stdout:
             code = program.wait()
         stdout.seek(0)
@@ -207,7 +213,7 @@ def _tell(line: socket.socket, number: int) -> None:
 
 def _become(order: bytes, descriptors: list[int]) -> None:
     """Be the program, and end as it does."""
-    words, environment, directory = json.loads(order)
+    module, words, environment, directory = json.loads(order)
     for place, given in enumerate(descriptors):
         os.dup2(given, place)
         os.close(given)
@@ -216,4 +222,4 @@ def _become(order: bytes, descriptors: list[int]) -> None:
     os.environ.update(environment)
     os.chdir(directory)
     sys.argv = ["polyplane", *words]
-    sys.exit(importlib.import_module("protocol.cli.main").main())
+    sys.exit(importlib.import_module(module).main())

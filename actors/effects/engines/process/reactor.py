@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from actors.effects.engines.process.frames import FrameError, FrameReader, encode
 
 _CHUNK = 1 << 16
-_FAREWELL_S = 1.0
+_FAREWELL_S = 5.0
 """How long a server may take to end a talk that is over."""
 Callback = Callable[[], None]
 

@@ -48,6 +48,11 @@ class Farewell:
             self._reactor.finish()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reactor, "_FAREWELL_S", PATIENCE_S)
+
+
 def test_a_server_that_goes_on_talking_hears_the_last_word(tmp_path: Path) -> None:
     farewell = Farewell(tmp_path / "s", words=20_000)
     farewell.server.sendall(encode("close"))

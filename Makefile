@@ -18,7 +18,7 @@ demo: $(STAMP)  ## a service of real processes; its server is killed and comes b
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## every law and example, in minutes
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not soak' --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not soak' --cov --cov-report=term-missing:skip-covered
 
 lint: $(STAMP)  ## style, types, architecture, spelling
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ bench: $(STAMP)  ## ratios against peers and bare echoes
 	$(BIN)/python -m bench
 
 soak: $(STAMP)  ## the long tests; SEEDS=N says how many seeds are simulated
-	SEEDS='$(SEEDS)' $(BIN)/python -m pytest -n $(JOBS) -m soak --timeout=3600
+	SEEDS='$(SEEDS)' $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m soak --timeout=3600
 
 clean:  ## everything that the other words made
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,8 +22,9 @@ from actors.task.state import TaskState
 from actors.worker.state import ALLOWED as WORKER_EDGES
 from actors.worker.state import WorkerState
 from events.host import HostRegistered, HostSpec
+from events.job import WorkflowAdvanced, WorkflowPlanned
 from events.journal import Reader
-from events.pod import EndReason, PodDeleted, PodEnded, PodPlaced, PodStopRequested
+from events.pod import PodDeleted, PodEnded, PodGoalChanged, PodPlaced, PodStopRequested
 from events.receipt import CommandReceived
 from events.record import Delivery, Recorded, entity_of, id_of
 from projections.view import View, fold
@@ -81,7 +82,11 @@ class Books:
         """Commands of entities that nobody has taken yet: to whom."""
         self._taken: dict[Delivery, int] = {}
         self._placed: dict[RunKey, str] = {}
-        self._stopped: dict[RunKey, EndReason] = {}
+        self._stopped: dict[RunKey, None] = {}
+        self._moves: dict[Delivery, int] = {}
+        """Commands by which workflows change pods: the revision of the step that each belongs to."""
+        self._moved_at: dict[str, int] = {}
+        """By pod: the step of a workflow that changed its goal last; 0 when something else did."""
         self._ended: dict[RunKey, None] = {}
         self.tasks = TaskBook()
         self._open: list[Recorded] = []
@@ -112,10 +117,9 @@ class Books:
         """Return all jobs that ever were, by stream."""
         return [(stream, state) for stream, state in self.states.items() if isinstance(state, JobState)]
 
-    def was_wished_away(self, stream: str, run: int) -> bool:
-        """Tell whether somebody asked for the end of a run."""
-        reason = self._stopped.get(RunKey(pod=id_of(stream), run=run))
-        return reason not in (None, EndReason.FAILED)
+    def was_moved(self, stream: str, since: int) -> bool:
+        """Tell whether a workflow's step after a revision gave a pod its goal, and so ended its run."""
+        return self._moved_at.get(stream, 0) > since
 
     # ------------------------------------------------------------ what effects need
 
@@ -167,7 +171,10 @@ class Books:
         ordinal = 0
         for effect in entity.react(state, event):
             if isinstance(effect, Send):
-                self.unanswered[Delivery(stream, record.version, ordinal)] = effect.to
+                sent = Delivery(stream, record.version, ordinal)
+                self.unanswered[sent] = effect.to
+                if isinstance(event, WorkflowAdvanced | WorkflowPlanned):
+                    self._moves[sent] = record.revision
                 ordinal += 1
         if isinstance(state, TaskState):
             self.tasks.fold(stream, record, state)
@@ -179,8 +186,11 @@ class Books:
                 self.hosts[id_of(stream)] = HostBook(event.spec)
             case PodPlaced():
                 self._place(id_of(stream), event, state)
+            case PodGoalChanged():
+                delivery = record.envelope.delivery
+                self._moved_at[stream] = 0 if delivery is None else self._moves.get(delivery, 0)
             case PodStopRequested():
-                self._stopped[RunKey(pod=id_of(stream), run=event.run)] = event.reason
+                self._stopped[RunKey(pod=id_of(stream), run=event.run)] = None
             case PodEnded() | PodDeleted():
                 self._ended[RunKey(pod=id_of(stream), run=event.run)] = None
                 for book in self.hosts.values():

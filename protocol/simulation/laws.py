@@ -4,8 +4,11 @@
 2. What memory, tables, actors, the placer and the hosts hold is compared with the books.
 3. Every goal is reached, or what it waits for can be named: a pause before a restart, room on a host,
    the time that a start takes.
+4. Time goes on across a restart: a workflow that waited for room takes its next step when there is
+   some. Only what such a step, taken after the restart, asked of a pod may be otherwise than before.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from actors.effects.engines.engine import RunKey
@@ -55,6 +58,28 @@ def check_rest(books: Books, plane: SimulatedPlane, machine: Machine, now: int) 
     for stream, job in books.jobs():
         check_job(stream, job, books)
     check_hosts(books, machine)
+
+
+Settled = Mapping[str, tuple[Goal, int]]
+"""By pod: its goal, and its run when that runs until it is stopped; else 0."""
+
+
+def settled(books: Books) -> Settled:
+    """Return what a restart must leave as it is."""
+    return {stream: (pod.goal, pod.run if _is_steady(pod) else 0) for stream, pod in books.pods()}
+
+
+def check_restart(books: Books, before: Settled, since: int) -> None:
+    """Raise LawBroken unless goals and runs are as before, but for pods that a workflow has moved since."""
+    after = settled(books)
+    for stream, (goal, run) in before.items():
+        is_changed = after[stream][0] is not goal or (run != 0 and after[stream][1] != run)
+        if is_changed and not books.was_moved(stream, since):
+            raise LawBroken("a restart changes nothing", f"{stream}: {goal}, {run}; {after[stream]}")
+
+
+def _is_steady(pod: PodState) -> bool:
+    return pod.phase is PodPhase.RUNNING and not any(key == "simulate.run_s" for key, _ in pod.spec.labels)
 
 
 def check_views(books: Books, plane: SimulatedPlane) -> None:

@@ -26,6 +26,7 @@ from events.journal.store import Row
 from events.record import Recorded
 from protocol.vocabulary import ENTITIES, journal_codec
 
+CODEC = journal_codec()
 HOST = HostSpec(
     capacity=Resources(cpu=8, memory_mb=8192, disk_mb=8192), ports=(31000, 31999), engine=EngineKind.SIMULATED
 )
@@ -37,7 +38,7 @@ class Stepped:
     def __init__(self, *, hosts: Mapping[str, HostSpec] = {"sim": HOST}) -> None:
         self.clock = VirtualClock()
         self.recorder = MemoryRecorder(identity="0" * 32)
-        journal = Journal.in_memory(journal_codec(), recorder=self.recorder)
+        journal = Journal.in_memory(CODEC, recorder=self.recorder)
         self.reader = journal.reader()
         self._deferred: deque[Callable[[], None]] = deque()
         self._writer = SteppedWriter(Committer(journal), self._conclude)

@@ -8,11 +8,12 @@ from actors.worker.state import WorkerState
 from protocol.vocabulary import ENTITIES, STATES, journal_codec
 from tests.strategies import instances
 
+CODEC = journal_codec()
+
 
 @given(instances(JobState) | instances(PodState) | instances(WorkerState))
 def test_a_state_comes_back_from_its_snapshot(state: object) -> None:
-    codec = journal_codec()
-    assert codec.decode(*codec.encode(state)) == state
+    assert CODEC.decode(*CODEC.encode(state)) == state
 
 
 def test_every_entity_with_snapshots_has_a_form_for_them() -> None:

@@ -95,7 +95,10 @@ class Engine(Protocol):
         """Make ready; adopts what still runs from before."""
 
     async def close(self, *, end_pods: bool) -> None:
-        """Stop serving. With `end_pods` everything that runs is killed, else it goes on."""
+        """Stop serving. With `end_pods` everything that runs is killed, else it goes on.
+
+        Nothing is launched meanwhile: who listens may answer the end of one run with the order of another.
+        """
 
     def launch(self, order: RunOrder) -> None:
         """Start the run unless it was launched or stopped before."""

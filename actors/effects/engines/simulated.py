@@ -60,12 +60,15 @@ class SimulatedEngine:
         """Runs taken over since the last pause."""
         self._next_at = 0
         """When the next ones are taken over."""
+        self._is_closed = False
 
     async def start(self) -> None:
-        """Do nothing: there is nothing to make ready."""
+        """Launch what is ordered."""
+        self._is_closed = False
 
     async def close(self, *, end_pods: bool) -> None:
         """End what ends with the server; the rest is taken over by whoever observes it."""
+        self._is_closed = True
         for run in self._runs.values():
             if end_pods or not run.survives_server:
                 run.end("SIGKILL")
@@ -79,7 +82,7 @@ class SimulatedEngine:
             self._soon(lambda: self._listener(ended))
         elif (known := self._runs.get(key)) is not None:
             self._soon(known.repeat)
-        else:
+        elif not self._is_closed:
             self._run(key).begin(order.spec)
 
     def stop(self, key: RunKey, *, grace_s: int) -> None:

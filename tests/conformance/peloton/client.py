@@ -22,7 +22,7 @@ from protocol.pb.peloton.api.v1alpha.watch import watch_pb2
 from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2
 from tests.conformance.peloton.stubs import Stubs
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 T = TypeVar("T")
 Code = grpc.StatusCode
 

@@ -2,6 +2,7 @@
 
 1. Everything is found out from outside: the ready line, gRPC, HTTP, signals, the exit code, stderr.
 2. A server that keeps nothing takes its pods along when it ends; over a directory they go on.
+3. It starts warm (tests/warm.py), and cold where something is to be loaded into it first.
 """
 
 import http.client
@@ -15,10 +16,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-WAIT_S = 20.0
+from tests import warm
+
+WAIT_S = 60.0
 """Longest time that anything here may take."""
 MEMORY = ":memory:"
 PROGRAM = str(Path(sys.executable).with_name("polyplane"))
+Process = subprocess.Popen[bytes] | warm.Program
 
 
 class Server:
@@ -30,7 +34,7 @@ class Server:
         self.grpc = self.http = ""
         self.revision = 0
         self._errors = directory / "stderr"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.configuration = directory / "polyplane.toml"
         self.configuration.write_text(configuration)
 
@@ -43,15 +47,17 @@ class Server:
         self.grpc, self.http = str(ready["grpc"]), str(ready["http"])
         self.revision = int(str(ready["revision"]))
 
-    def launch(self, *flags: str) -> subprocess.Popen[bytes]:
+    def launch(self, *flags: str) -> Process:
         """Start it and wait for nothing."""
         assert self._process is None
         addresses = ("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
         given = ("--data", self.data, "--config", str(self.configuration))
         with self._errors.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [PROGRAM, "serve", *addresses, *given, *flags], stdout=subprocess.PIPE, stderr=stderr
-            )
+            words = ("serve", *addresses, *given, *flags)
+            if "LD_PRELOAD" in os.environ:
+                self._process = subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE, stderr=stderr)
+            else:
+                self._process = warm.Program(*words, stderr=stderr.fileno())
         return self._process
 
     def fail(self, *flags: str) -> tuple[int, bytes, str]:
@@ -64,7 +70,7 @@ class Server:
             self.kill()
             raise
         self._process = None
-        return process.returncode, stdout, self.said()[before:]
+        return process.wait(WAIT_S), stdout, self.said()[before:]
 
     def terminate(self) -> tuple[int, bytes]:
         """Tell it to stop: its exit code and what else it had printed."""
@@ -77,9 +83,9 @@ class Server:
     def wait(self) -> int:
         """Wait until it ends by itself: its exit code."""
         assert self._process is not None
-        self._process.communicate(timeout=WAIT_S)
-        code, self._process = self._process.returncode, None
-        return code
+        process, self._process = self._process, None
+        process.communicate(timeout=WAIT_S)
+        return process.wait(WAIT_S)
 
     def close(self) -> None:
         """Have it ended, in whatever state it is."""
@@ -116,7 +122,7 @@ class Server:
         finally:
             connection.close()
 
-    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
+    def _line(self, process: Process) -> bytes:
         assert process.stdout is not None
         readable, _, _ = select.select([process.stdout], [], [], WAIT_S)
         assert readable, f"nothing on stdout; stderr: {self.said()}"
@@ -129,7 +135,7 @@ class Server:
             process.send_signal(number)
         stdout, _ = process.communicate(timeout=WAIT_S)
         self._process = None
-        return process.returncode, stdout
+        return process.wait(WAIT_S), stdout
 
 
 @contextmanager

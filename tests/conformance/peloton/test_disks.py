@@ -68,7 +68,7 @@ def spec_of(name: str, *, length: int = 40_000) -> stateless_pb2.JobSpec:
 
 def names(client: Client) -> list[str]:
     """The names of all jobs, those twice that there are two of."""
-    found = client.jobs.QueryJobs(svc.QueryJobsRequest(), timeout=20).records
+    found = client.jobs.QueryJobs(svc.QueryJobsRequest(), timeout=60).records
     return sorted(record.name for record in found)
 
 
@@ -84,7 +84,7 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(server: Server, disk: Path)
     client = Client(server.grpc)
     made = {"before": client.run(spec_of("before"))}
     with filled(disk):
-        watch = client.watches.Watch(watch_jobs(), timeout=20)
+        watch = client.watches.Watch(watch_jobs(), timeout=60)
         next(watch)
         for attempt in range(20):
             with refused(Code.UNAVAILABLE, "nothing was stored"):

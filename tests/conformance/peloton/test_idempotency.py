@@ -44,12 +44,12 @@ def keyed(key: str) -> tuple[tuple[str, str], ...]:
 
 def send_create(spec: stateless_pb2.JobSpec) -> Send:
     request = jobs_svc.CreateJobRequest(spec=spec)
-    return lambda client, key: client.jobs.CreateJob(request, metadata=keyed(key), timeout=20)
+    return lambda client, key: client.jobs.CreateJob(request, metadata=keyed(key), timeout=60)
 
 
 def head(client: Client) -> int:
     """The current revision."""
-    watch = client.watches.Watch(watch_jobs(), timeout=20)
+    watch = client.watches.Watch(watch_jobs(), timeout=60)
     revision: int = next(watch).revision
     watch.cancel()
     return revision
@@ -69,12 +69,12 @@ def mutations(client: Client) -> dict[str, Send]:
     start_pod = pods_svc.StartPodRequest(pod_name=pod_name(f"{killed.id}-0"))
     return {
         "CreateJob": send_create(job(name=unique())),
-        "StartJob": lambda it, key: it.jobs.StartJob(start, metadata=keyed(key), timeout=20),
-        "StopJob": lambda it, key: it.jobs.StopJob(stop, metadata=keyed(key), timeout=20),
-        "DeleteJob": lambda it, key: it.jobs.DeleteJob(delete, metadata=keyed(key), timeout=20),
-        "RestartPod": lambda it, key: it.pods.RestartPod(restart_pod, metadata=keyed(key), timeout=20),
-        "StopPod": lambda it, key: it.pods.StopPod(stop_pod, metadata=keyed(key), timeout=20),
-        "StartPod": lambda it, key: it.pods.StartPod(start_pod, metadata=keyed(key), timeout=20),
+        "StartJob": lambda it, key: it.jobs.StartJob(start, metadata=keyed(key), timeout=60),
+        "StopJob": lambda it, key: it.jobs.StopJob(stop, metadata=keyed(key), timeout=60),
+        "DeleteJob": lambda it, key: it.jobs.DeleteJob(delete, metadata=keyed(key), timeout=60),
+        "RestartPod": lambda it, key: it.pods.RestartPod(restart_pod, metadata=keyed(key), timeout=60),
+        "StopPod": lambda it, key: it.pods.StopPod(stop_pod, metadata=keyed(key), timeout=60),
+        "StartPod": lambda it, key: it.pods.StartPod(start_pod, metadata=keyed(key), timeout=60),
     }
 
 
@@ -200,7 +200,7 @@ def test_a_key_means_nothing_to_readers(client: Client) -> None:
     send_create(job())(client, key)
     before = head(client)
     client.jobs.QueryJobs(jobs_svc.QueryJobsRequest(), metadata=keyed(key))
-    watch = client.watches.Watch(watch_jobs(), metadata=keyed(key), timeout=20)
+    watch = client.watches.Watch(watch_jobs(), metadata=keyed(key), timeout=60)
     cancel = watch_svc_pb2.CancelRequest(watch_id=next(watch).watch_id)
     client.watches.Cancel(cancel, metadata=keyed(key))
     assert head(client) >= before

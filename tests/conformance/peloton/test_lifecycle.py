@@ -159,7 +159,7 @@ def test_a_job_that_ended_by_itself_is_deleted_by_force_alone(client: Client, co
 def test_nothing_revives_a_job_that_is_being_deleted(client: Client) -> None:
     spec = job(instance_count=1, default_spec=pod(labels=[label("simulate.start_s", "0")]))
     made = client.run(spec)
-    watch = client.watches.Watch(watch_jobs(made.id), timeout=20)
+    watch = client.watches.Watch(watch_jobs(made.id), timeout=60)
     next(watch)
     client.delete(made.id, made.version, force=True)
     for write in (client.start, client.stop):
@@ -180,7 +180,7 @@ def test_nothing_revives_a_job_that_is_being_deleted(client: Client) -> None:
 def test_the_end_of_the_pods_is_the_state_of_the_job(client: Client) -> None:
     """Derived from counts; SUCCEEDED and FAILED are passed on the way to the next run."""
     for code, state in ((0, stateless_pb2.JOB_STATE_SUCCEEDED), (3, stateless_pb2.JOB_STATE_FAILED)):
-        watch = client.watches.Watch(watch_jobs(labels=[label("code", str(code))]), timeout=20)
+        watch = client.watches.Watch(watch_jobs(labels=[label("code", str(code))]), timeout=60)
         next(watch)
         made = client.create(
             job(instance_count=2, labels=[label("code", str(code))], default_spec=ending(code))
@@ -203,7 +203,7 @@ def test_pods_stopped_one_by_one_leave_the_goal_of_the_job(client: Client) -> No
 
 def test_the_revision_of_a_status_only_grows(client: Client) -> None:
     made = client.create(job(instance_count=5))
-    watch = client.watches.Watch(watch_jobs(made.id, start=1), timeout=20)
+    watch = client.watches.Watch(watch_jobs(made.id, start=1), timeout=60)
     next(watch)
     seen: list[int] = []
     for message in watch:

@@ -29,7 +29,7 @@ def pages(*orders: tuple[str, query_pb2.OrderBy.Order.ValueType], **fields: int)
 
 def query(client: Client, **fields: object) -> svc.QueryJobsResponse:
     spec = stateless_pb2.QuerySpec(**fields)  # type: ignore[arg-type] # any
-    return client.jobs.QueryJobs(svc.QueryJobsRequest(spec=spec), timeout=20)
+    return client.jobs.QueryJobs(svc.QueryJobsRequest(spec=spec), timeout=60)
 
 
 def found(client: Client, **fields: object) -> list[str]:
@@ -38,7 +38,7 @@ def found(client: Client, **fields: object) -> list[str]:
 
 def query_pods(client: Client, job_: str, **fields: object) -> svc.QueryPodsResponse:
     request = svc.QueryPodsRequest(job_id=job_id(job_), spec=pod_pb2.QuerySpec(**fields))  # type: ignore[arg-type]
-    return client.jobs.QueryPods(request, timeout=20)
+    return client.jobs.QueryPods(request, timeout=60)
 
 
 def numbers(answer: svc.QueryPodsResponse) -> list[int]:
@@ -63,7 +63,7 @@ def tag(client: Client) -> str:
 
 def named(client: Client, name: str) -> list[str]:
     request = svc.GetJobIDFromJobNameRequest(job_name=name)
-    return [it.value for it in client.jobs.GetJobIDFromJobName(request, timeout=20).job_id]
+    return [it.value for it in client.jobs.GetJobIDFromJobName(request, timeout=60).job_id]
 
 
 def test_a_name_has_every_id_that_ever_had_it_newest_first(client: Client) -> None:
@@ -157,11 +157,11 @@ def test_keywords_are_looked_for_in_what_the_client_wrote(client: Client) -> Non
         f"exec {word}",
     ):
         request = svc.QueryJobsRequest(spec=stateless_pb2.QuerySpec(keywords=[keyword, word]))
-        assert [it.job_id.value for it in client.jobs.QueryJobs(request, timeout=20).records] == [made.id]
+        assert [it.job_id.value for it in client.jobs.QueryJobs(request, timeout=60).records] == [made.id]
     # What the server itself says of every pod, and names of fields, are not in it.
     for keyword in ("peloton.job_type", "PELOTON_JOB_NAME", "DefaultResPool", "owning_team"):
         request = svc.QueryJobsRequest(spec=stateless_pb2.QuerySpec(keywords=[keyword, word]))
-        assert not client.jobs.QueryJobs(request, timeout=20).records
+        assert not client.jobs.QueryJobs(request, timeout=60).records
 
 
 def test_filters_of_jobs(client: Client, tag: str) -> None:
@@ -221,7 +221,7 @@ def test_filters_by_time(client: Client) -> None:
 
 
 def test_list_jobs_tells_each_job_once(client: Client, tag: str) -> None:
-    listed = [it for answer in client.jobs.ListJobs(svc.ListJobsRequest(), timeout=20) for it in answer.jobs]
+    listed = [it for answer in client.jobs.ListJobs(svc.ListJobsRequest(), timeout=60) for it in answer.jobs]
     ids = [it.job_id.value for it in listed]
     assert len(set(ids)) == len(ids)
     mine = [it.name for it in listed if it.name.startswith(tag)]
@@ -234,7 +234,7 @@ def test_list_pods_takes_a_half_open_range(client: Client) -> None:
     def listed(**fields: int) -> list[int]:
         wanted = pod_pb2.InstanceIDRange(**fields) if fields else None
         request = svc.ListPodsRequest(job_id=job_id(made.id), range=wanted)
-        answers = list(client.jobs.ListPods(request, timeout=20))
+        answers = list(client.jobs.ListPods(request, timeout=60))
         assert all(len(answer.pods) == 1 for answer in answers)
         return [int(answer.pods[0].pod_name.value.rpartition("-")[2]) for answer in answers]
 

@@ -100,7 +100,7 @@ def test_a_pod_that_waits_is_restarted_and_waits_on(small: Client) -> None:
 
 def test_no_host_ever_holds_more_than_it_has(small: Client) -> None:
     """Told by every change from an empty beginning on: what stands on a host at any revision fits it."""
-    watch = small.watches.Watch(watch_jobs(), timeout=20)
+    watch = small.watches.Watch(watch_jobs(), timeout=60)
     before = next(watch).revision
     watch.cancel()
     made = [small.create(needing(cpu, count)) for cpu, count in ((1.5, 4), (1, 6), (0.3, 9))]
@@ -111,7 +111,7 @@ def test_no_host_ever_holds_more_than_it_has(small: Client) -> None:
     last = small.run(needing(2, 1))
     needs[last.id] = 2
     standing: dict[str, tuple[str, float]] = {}
-    watch = small.watches.Watch(watch_pods(start=before + 1), timeout=20)
+    watch = small.watches.Watch(watch_pods(start=before + 1), timeout=60)
     next(watch)
     for message in watch:
         for it in message.pods:

@@ -23,7 +23,7 @@ FOREVER = "while :; do sleep 0.05; done"
 
 def browse(client: Client, name: str, run: str = "") -> pod_svc_pb2.BrowsePodSandboxResponse:
     request = pod_svc_pb2.BrowsePodSandboxRequest(pod_name=pod_name(name), pod_id=pod_id(run))
-    return client.pods.BrowsePodSandbox(request, timeout=20)
+    return client.pods.BrowsePodSandbox(request, timeout=60)
 
 
 def read_file(server: Server, name: str, path: str, run: int = 1) -> str:

@@ -33,7 +33,7 @@ def test_a_large_job_lives_and_ends(large: Client) -> None:
         assert numbers == sorted(numbers)
     assert sum(places.values()) == PODS
     assert max(places.values()) <= 1_000  # cores of a host
-    listed = large.jobs.ListPods(svc.ListPodsRequest(job_id=job_id(made.id)), timeout=20)
+    listed = large.jobs.ListPods(svc.ListPodsRequest(job_id=job_id(made.id)), timeout=60)
     names = [answer.pods[0].pod_name.value for answer in listed]
     assert names == [f"{made.id}-{number}" for number in range(PODS)]
     version = large.stop(made.id, made.version)
@@ -50,7 +50,7 @@ def pages(client: Client, job_: str, places: dict[str, int]) -> Iterator[list[in
     for offset in range(0, PODS + 1, PAGE):
         spec = pod_pb2.QuerySpec(pagination=query_pb2.PaginationSpec(offset=offset, limit=PAGE))
         request = svc.QueryPodsRequest(job_id=job_id(job_), spec=spec, summary_only=True)
-        answer = client.jobs.QueryPods(request, timeout=20)
+        answer = client.jobs.QueryPods(request, timeout=60)
         assert answer.pagination.total == PODS
         numbers = [int(it.status.pod_id.value.split("-")[5]) for it in answer.pods]
         for it in answer.pods:

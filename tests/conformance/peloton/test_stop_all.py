@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pytest
 from protocol.cli import halt
 from protocol.cli.output import Output
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
+from tests import warm
 from tests.actors.effects.engines.ear import processes_below
 from tests.conformance.peloton.client import Client, Made
-from tests.conformance.peloton.server import PROCESSES, QUICK, SIMULATED, WAIT_S, Server, host, hosts
+from tests.conformance.peloton.server import PROCESSES, QUICK, SIMULATED, Server, host, hosts
 from tests.conformance.peloton.test_processes import is_running
 from tests.protocol.peloton.messages import container, job, pod
-from tests.protocol.server.program import polyplane
 
 TWO_HOSTS = hosts(host("here", engine="process"), host("there", engine="process"))
 STUBBORN = "trap '' TERM; echo $$; while :; do sleep 0.1; done"
@@ -34,14 +33,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def stop_all(server: Server, *more: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        polyplane("stop", "--all", "--data", server.data, *more),
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = warm.run("stop", "--all", "--data", server.data, *more)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def run(server: Server, line: str = "exec sleep 200") -> Made:
@@ -162,6 +155,6 @@ def test_where_no_server_ever_was_nothing_is_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [[], ["job/x", "--all"], ["job/x", "--data", "x"], ["--data", "x"]])
 def test_what_is_to_stop_must_be_said(words: list[str]) -> None:
-    done = subprocess.run(polyplane("stop", *words), capture_output=True, text=True, check=False)
+    done = warm.run("stop", *words)
     assert done.returncode == 2
-    assert done.stderr == "polyplane: stop: needs a job or a pod, or --all with or without --data\n"
+    assert done.stderr.decode() == "polyplane: stop: needs a job or a pod, or --all with or without --data\n"

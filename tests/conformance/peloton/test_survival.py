@@ -77,7 +77,7 @@ def test_processes_outlive_the_server_and_are_taken_over(
         assert client.pod(name).current.status.pod_id.value == f"{name}-1"
         assert is_running(number)
     # a watch goes on where it was, over the restart
-    watch = client.watches.Watch(watch_pods(start=last + 1), timeout=20)
+    watch = client.watches.Watch(watch_pods(start=last + 1), timeout=60)
     next(watch)
     told = [it.pod_name.value for it in next(watch).pods]
     watch.cancel()
@@ -92,7 +92,7 @@ def test_processes_outlive_the_server_and_are_taken_over(
 def last_running(client: Client, count: int) -> int:
     """The revision at which the last of so many pods began to run."""
     running: set[str] = set()
-    watch = client.watches.Watch(watch_pods(start=1), timeout=20)
+    watch = client.watches.Watch(watch_pods(start=1), timeout=60)
     for message in watch:
         running.update(it.pod_name.value for it in message.pods if it.status.state == RUNNING)
         if len(running) == count:
@@ -136,7 +136,7 @@ def test_everything_told_is_told_again(kept: Server, end: Callable[[Server], Non
 
 def test_a_watch_ends_with_the_server_and_goes_on_with_the_next(kept: Server) -> None:
     client = Client(kept.grpc)
-    watch = client.watches.Watch(watch_jobs(), timeout=20)
+    watch = client.watches.Watch(watch_jobs(), timeout=60)
     next(watch)
     made = client.run(job(instance_count=1))
     last = next(watch).revision
@@ -147,7 +147,7 @@ def test_a_watch_ends_with_the_server_and_goes_on_with_the_next(kept: Server) ->
     kept.start()
     client = Client(kept.grpc)
     assert kept.revision >= last
-    watch = client.watches.Watch(watch_jobs(start=last + 1), timeout=20)
+    watch = client.watches.Watch(watch_jobs(start=last + 1), timeout=60)
     next(watch)
     client.stop(made.id, made.version)
     assert next(watch).revision > last

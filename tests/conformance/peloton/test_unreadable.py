@@ -81,7 +81,7 @@ def damaged(tmp_path: Path) -> Iterator[Damaged]:
 def replace(client: Client, made: Made, spec: stateless_pb2.JobSpec) -> svc.ReplaceJobResponse:
     request = svc.ReplaceJobRequest(spec=spec)
     request.job_id.value, request.version.value = made.id, made.version
-    return client.jobs.ReplaceJob(request, timeout=20)
+    return client.jobs.ReplaceJob(request, timeout=60)
 
 
 def test_only_the_commands_of_its_entity_are_refused(damaged: Damaged) -> None:
@@ -92,7 +92,7 @@ def test_only_the_commands_of_its_entity_are_refused(damaged: Damaged) -> None:
         ):
             client.stop(bad.id, bad.version)
     assert client.get(bad.id).spec.name == "bad"
-    found = client.jobs.QueryJobs(svc.QueryJobsRequest(), timeout=20).records
+    found = client.jobs.QueryJobs(svc.QueryJobsRequest(), timeout=60).records
     assert sorted(record.name for record in found) == ["bad", "good"]
     client.stop_pod(f"{bad.id}-0")
     client.await_run(f"{bad.id}-0", 1, pod_pb2.POD_STATE_KILLED)
@@ -134,19 +134,19 @@ def test_it_is_back_when_it_can_be_read(damaged: Damaged) -> None:
 
 def test_the_past_is_told_of_everybody_else(damaged: Damaged) -> None:
     client, bad, good = damaged.client, damaged.bad, damaged.good
-    pods = client.watches.Watch(watch_pods(start=1), timeout=20)
+    pods = client.watches.Watch(watch_pods(start=1), timeout=60)
     seen = [next(pods) for _ in range(8)]
     assert any(message.pods for message in seen)
     pods.cancel()
-    only_good = client.watches.Watch(watch_jobs(good.id, start=1), timeout=20)
+    only_good = client.watches.Watch(watch_jobs(good.id, start=1), timeout=60)
     assert [next(only_good) for _ in range(2)][1].stateless_jobs[0].name == "good"
     only_good.cancel()
     told: list[str] = []
     with refused(Code.UNAVAILABLE, f"revision {damaged.revision}", BAD):
-        for message in client.watches.Watch(watch_jobs(start=1), timeout=20):
+        for message in client.watches.Watch(watch_jobs(start=1), timeout=60):
             told += [summary.name for summary in message.stateless_jobs]
     assert set(told) == {"good"}  # all that was before
-    client.pods.GetPodEvents(pod_svc_pb2.GetPodEventsRequest(pod_name=pod_name(f"{bad.id}-0")), timeout=20)
+    client.pods.GetPodEvents(pod_svc_pb2.GetPodEventsRequest(pod_name=pod_name(f"{bad.id}-0")), timeout=60)
     assert "made a mistake" not in damaged.server.said()
 
 

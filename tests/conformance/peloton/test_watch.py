@@ -40,7 +40,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 def begin(client: Client, request: watch_svc_pb2.WatchRequest) -> Answers[Message]:
     """A watch that has begun."""
-    watch = client.watches.Watch(request, timeout=20)
+    watch = client.watches.Watch(request, timeout=60)
     next(watch)
     return watch
 
@@ -85,7 +85,7 @@ def live_a_life(client: Client) -> tuple[str, int]:
     client.await_run(f"{made.id}-1", 2, pod_pb2.POD_STATE_RUNNING)
     version = client.stop(made.id, made.version)
     client.await_state(made.id, stateless_pb2.JOB_STATE_KILLED)
-    watch = client.watches.Watch(watch_jobs(made.id), timeout=20)
+    watch = client.watches.Watch(watch_jobs(made.id), timeout=60)
     next(watch)
     client.delete(made.id, version)
     for message in watch:
@@ -106,7 +106,7 @@ def pod_states(messages: Iterable[Message], name: str) -> list[tuple[str, str]]:
 
 def test_the_first_message_comes_at_once_and_has_no_changes(client: Client) -> None:
     client.run(job(instance_count=1))
-    watch = client.watches.Watch(watch_jobs(), timeout=20)
+    watch = client.watches.Watch(watch_jobs(), timeout=60)
     first = next(watch)
     watch.cancel()
     assert first.watch_id
@@ -120,8 +120,8 @@ def test_a_watch_needs_a_filter(client: Client) -> None:
 
 
 def test_an_empty_filter_is_everything(client: Client) -> None:
-    jobs = client.watches.Watch(watch_jobs(), timeout=20)
-    pods = client.watches.Watch(watch_pods(), timeout=20)
+    jobs = client.watches.Watch(watch_jobs(), timeout=60)
+    pods = client.watches.Watch(watch_pods(), timeout=60)
     next(jobs)
     next(pods)
     made = client.create(job(instance_count=1))
@@ -139,7 +139,7 @@ def test_a_filter_of_pods_wins(client: Client) -> None:
     made = client.run(job(instance_count=1))
     request = watch_pods(job_id=job_id(made.id))
     request.stateless_job_filter.CopyFrom(watch_jobs().stateless_job_filter)
-    watch = client.watches.Watch(request, timeout=20)
+    watch = client.watches.Watch(request, timeout=60)
     next(watch)
     client.stop_pod(f"{made.id}-0")
     message = next(watch)
@@ -151,14 +151,14 @@ def test_a_filter_of_pods_wins(client: Client) -> None:
 def test_unknown_ids_are_told_once_at_first(client: Client) -> None:
     made = client.run(job(instance_count=1))
     nobody = str(uuid.uuid4())
-    watch = client.watches.Watch(watch_jobs(made.id, nobody, nobody), timeout=20)
+    watch = client.watches.Watch(watch_jobs(made.id, nobody, nobody), timeout=60)
     first = next(watch)
     assert [it.value for it in first.stateless_jobs_not_found] == [nobody]
     client.stop(made.id, made.version)
     assert not next(watch).stateless_jobs_not_found
     watch.cancel()
     names = [pod_name(f"{made.id}-0"), pod_name(f"{made.id}-7")]
-    watch = client.watches.Watch(watch_pods(job_id=job_id(made.id), pod_names=names), timeout=20)
+    watch = client.watches.Watch(watch_pods(job_id=job_id(made.id), pod_names=names), timeout=60)
     assert [it.value for it in next(watch).pods_not_found] == [f"{made.id}-7"]
     watch.cancel()
 
@@ -237,10 +237,10 @@ def test_a_start_is_inclusive(client: Client) -> None:
 
 def test_a_start_may_be_the_next_revision_and_no_later(few: Client) -> None:
     made = few.create(job(instance_count=0))
-    watch = few.watches.Watch(watch_jobs(), timeout=20)
+    watch = few.watches.Watch(watch_jobs(), timeout=60)
     head = next(watch).revision
     watch.cancel()
-    watch = few.watches.Watch(watch_jobs(start=head + 1), timeout=20)
+    watch = few.watches.Watch(watch_jobs(start=head + 1), timeout=60)
     assert next(watch).revision == head
     few.stop(made.id, made.version)
     assert next(watch).revision == head + 1
@@ -254,9 +254,9 @@ def test_filters_by_label(client: Client) -> None:
     word = unique()
     both = [label("word", word), label("more", "1")]
     watches = {
-        "job": client.watches.Watch(watch_jobs(labels=both), timeout=20),
-        "pod": client.watches.Watch(watch_pods(labels=both), timeout=20),
-        "system": client.watches.Watch(watch_pods(labels=[label("peloton.job_name", word)]), timeout=20),
+        "job": client.watches.Watch(watch_jobs(labels=both), timeout=60),
+        "pod": client.watches.Watch(watch_pods(labels=both), timeout=60),
+        "system": client.watches.Watch(watch_pods(labels=[label("peloton.job_name", word)]), timeout=60),
     }
     for watch in watches.values():
         next(watch)
@@ -271,7 +271,7 @@ def test_filters_by_label(client: Client) -> None:
 
 def test_a_filter_by_name_tells_of_that_pod_alone(client: Client) -> None:
     made = client.run(job())
-    watch = client.watches.Watch(watch_pods(pod_names=[pod_name(f"{made.id}-1")]), timeout=20)
+    watch = client.watches.Watch(watch_pods(pod_names=[pod_name(f"{made.id}-1")]), timeout=60)
     next(watch)
     client.stop(made.id, made.version)
     for message in watch:
@@ -283,7 +283,7 @@ def test_a_filter_by_name_tells_of_that_pod_alone(client: Client) -> None:
 
 @pytest.mark.parametrize("request_", [watch_jobs(), watch_pods()], ids=["jobs", "pods"])
 def test_a_watch_is_cancelled_by_its_id(client: Client, request_: watch_svc_pb2.WatchRequest) -> None:
-    watch = client.watches.Watch(request_, timeout=20)
+    watch = client.watches.Watch(request_, timeout=60)
     cancel = watch_svc_pb2.CancelRequest(watch_id=next(watch).watch_id)
     client.watches.Cancel(cancel)
     with refused(Code.CANCELLED):
@@ -297,7 +297,7 @@ def test_a_watch_is_cancelled_by_its_id(client: Client, request_: watch_svc_pb2.
 
 def test_each_kind_takes_so_many_watchers(few: Client) -> None:
     for request in (watch_jobs(), watch_pods()):
-        watches = [few.watches.Watch(request, timeout=20) for _ in range(3)]
+        watches = [few.watches.Watch(request, timeout=60) for _ in range(3)]
         for watch in watches:
             next(watch)
         with refused(Code.RESOURCE_EXHAUSTED):
@@ -310,7 +310,7 @@ def test_each_kind_takes_so_many_watchers(few: Client) -> None:
 def test_a_client_that_vanishes_leaves_its_place(few: Client) -> None:
     others = [Client(few.address) for _ in range(3)]
     for other in others:
-        next(other.watches.Watch(watch_jobs(), timeout=20))
+        next(other.watches.Watch(watch_jobs(), timeout=60))
     for other in others:
         other.channel.close()
     await_room(few, watch_jobs())
@@ -319,7 +319,7 @@ def test_a_client_that_vanishes_leaves_its_place(few: Client) -> None:
 def await_room(client: Client, request: watch_svc_pb2.WatchRequest) -> None:
     """Try until there is room for a watcher; no watch could tell of that."""
     for _ in range(1000):
-        watch = client.watches.Watch(request, timeout=20)
+        watch = client.watches.Watch(request, timeout=60)
         try:
             next(watch)
         except grpc.RpcError as error:

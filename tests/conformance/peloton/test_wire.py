@@ -33,7 +33,7 @@ def raw(client: Client, path: str, body: bytes) -> bytes:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = client.channel.unary_unary(
         path, request_serializer=bytes, response_deserializer=bytes
     )
-    return call(body, timeout=20)
+    return call(body, timeout=60)
 
 
 def ids(client: Client, name: str) -> int:
@@ -43,7 +43,7 @@ def ids(client: Client, name: str) -> int:
 
 
 def test_a_message_over_the_limit_is_refused_and_nobody_else_is(narrow: Client) -> None:
-    watch = narrow.watches.Watch(watch_jobs(), timeout=20)
+    watch = narrow.watches.Watch(watch_jobs(), timeout=60)
     next(watch)
     labels = {"description": "x" * 60_000}
     big = job(default_spec=pod(*[container("x" * 100_000) for _ in range(20)]), **labels)
@@ -124,7 +124,7 @@ def test_a_client_that_vanishes_half_way_leaves_no_half(simulated: Server, clien
 def test_many_calls_at_once_are_all_answered(client: Client) -> None:
     name = unique()
     request = svc.CreateJobRequest(spec=job(name=name, instance_count=1))
-    calls = [client.jobs.CreateJob.future(request, timeout=20) for _ in range(500)]
+    calls = [client.jobs.CreateJob.future(request, timeout=60) for _ in range(500)]
     made = {call.result(20).job_id.value for call in calls}
     assert len(made) == 500
     assert set(found_jobs(client, name)) == made
@@ -158,7 +158,7 @@ def test_reflection(client: Client) -> None:
         reflection_pb2.ServerReflectionRequest(file_containing_symbol=service.full_name)
         for service in SERVICES
     ]
-    listed, *files = reflect(iter(requests), timeout=20)
+    listed, *files = reflect(iter(requests), timeout=60)
     names = {it.name for it in listed.list_services_response.service}
     assert {service.full_name for service in SERVICES} < names
     assert all(file.file_descriptor_response.file_descriptor_proto for file in files)

@@ -14,7 +14,7 @@ from protocol.pb.rigetti.controller import service_pb2 as pb
 from protocol.pb.rigetti.controller.service_pb2_grpc import ControllerStub
 from tests.conformance.peloton.stubs import Metadata, Whole
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 Code = grpc.StatusCode
 Status = pb.GetControllerJobStatusResponse
 Outcome = job_pb2.ControllerJobExecutionResult

@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from protocol.pb.rigetti.controller import service_pb2 as pb
-from tests.conformance.peloton.server import PROGRAM, Server
+from tests import warm
+from tests.conformance.peloton.server import Server
 from tests.conformance.rigetti.client import ANGLE, Client, Code, Outcome, Status, configuration, job, refused
 
 
@@ -91,22 +91,15 @@ def test_an_engine_that_somebody_stops_is_started_when_there_is_work(client: Cli
     """Whoever may stop pods may stop this one; the job that it has fails."""
     holding = client.busy()
     worker = show(running, "worker/local-1")
-    stopped = subprocess.run(
-        [PROGRAM, "stop", str(worker["pod"]), "--server", running.grpc], check=False, timeout=20
-    )
-    assert stopped.returncode == 0
+    assert warm.run("stop", str(worker["pod"]), "--server", running.grpc).returncode == 0
     assert client.result(holding).status == Outcome.SERVICE_FAILURE
     assert client.result(client.one(job())).status == Outcome.SUCCESS
 
 
 def show(server: Server, entity: str) -> dict[str, object]:
     """What the server knows of an entity."""
-    shown = subprocess.run(
-        [PROGRAM, "show", entity, "-o", "json", "--server", server.grpc],
-        capture_output=True,
-        check=True,
-        timeout=20,
-    )
+    shown = warm.run("show", entity, "-o", "json", "--server", server.grpc)
+    shown.check_returncode()
     state: dict[str, object] = json.loads(shown.stdout)["state"]
     return state
 
@@ -180,6 +173,6 @@ def test_a_reader_who_waits_long_enough_is_told_so(waiting: Client) -> None:
 def test_an_empty_cancel_is_fine(client: Client) -> None:
     client.cancel()
     request = pb.CancelControllerJobsRequest(quantum_processor_id="nobody's", job_ids=["a"])
-    client.stub.CancelControllerJobs(request, timeout=20)
+    client.stub.CancelControllerJobs(request, timeout=60)
     request = pb.CancelControllerJobsRequest(quantum_processor_id="", job_ids=["a"])
-    client.stub.CancelControllerJobs(request, timeout=20)
+    client.stub.CancelControllerJobs(request, timeout=60)

@@ -102,16 +102,16 @@ def test_metadata_does_it_where_the_message_says_nothing(kept: tuple[Server, Cli
     _, client = kept
     stub = client.stub
     request, key = job(target="first"), (("idempotency-key", str(uuid.uuid4())),)
-    first = stub.ExecuteControllerJob(request, metadata=key, timeout=20)
-    assert stub.ExecuteControllerJob(request, metadata=key, timeout=20) == first
+    first = stub.ExecuteControllerJob(request, metadata=key, timeout=60)
+    assert stub.ExecuteControllerJob(request, metadata=key, timeout=60) == first
     keyed = job(target="first", key=uuid.uuid4())
-    second = stub.ExecuteControllerJob(keyed, metadata=key, timeout=20)
+    second = stub.ExecuteControllerJob(keyed, metadata=key, timeout=60)
     assert second != first
     bad = (("idempotency-key", "two words"),)
-    assert stub.ExecuteControllerJob(keyed, metadata=bad, timeout=20) == second
+    assert stub.ExecuteControllerJob(keyed, metadata=bad, timeout=60) == second
     same_request_id = (("x-request-id", "r-1"),)
     ids = [
-        stub.ExecuteControllerJob(request, metadata=same_request_id, timeout=20).job_execution_ids[0]
+        stub.ExecuteControllerJob(request, metadata=same_request_id, timeout=60).job_execution_ids[0]
         for _ in range(2)
     ]
     assert ids[0] != ids[1]
@@ -123,11 +123,11 @@ def test_a_cancel_may_carry_a_key(kept: tuple[Server, Client]) -> None:
     key = (("idempotency-key", str(uuid.uuid4())),)
     request = pb.CancelControllerJobsRequest(job_ids=[id])
     for _ in range(2):
-        client.stub.CancelControllerJobs(request, metadata=key, timeout=20)
+        client.stub.CancelControllerJobs(request, metadata=key, timeout=60)
     assert client.status(id).status == Status.CANCELED
     with refused(Code.ALREADY_EXISTS):
         request = pb.CancelControllerJobsRequest(job_ids=[other])
-        client.stub.CancelControllerJobs(request, metadata=key, timeout=20)
+        client.stub.CancelControllerJobs(request, metadata=key, timeout=60)
     assert client.status(other).status == Status.QUEUED
 
 

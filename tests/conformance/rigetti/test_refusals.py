@@ -210,18 +210,18 @@ def test_a_job_with_a_target_is_found_under_it_alone(waiting: Client) -> None:
     stub = waiting.stub
     for target in ({"quantum_processor_id": "first"}, {"endpoint_id": "ep-1"}, {}):
         asked = pb.GetControllerJobStatusRequest(job_id=id, **target)
-        stub.GetControllerJobStatus(asked, timeout=20)
+        stub.GetControllerJobStatus(asked, timeout=60)
     for target in ({"quantum_processor_id": "second"}, {"endpoint_id": "ep-3"}, {"endpoint_id": "none"}):
         with refused(MISSING):
             asked = pb.GetControllerJobStatusRequest(job_id=id, **target)
-            stub.GetControllerJobStatus(asked, timeout=20)
+            stub.GetControllerJobStatus(asked, timeout=60)
         with refused(MISSING):
             read = pb.GetControllerJobResultsRequest(job_execution_id=id, **target)
-            stub.GetControllerJobResults(read, timeout=20)
+            stub.GetControllerJobResults(read, timeout=60)
         elsewhere = pb.CancelControllerJobsRequest(job_ids=[id], **target)
-        stub.CancelControllerJobs(elsewhere, timeout=20)
+        stub.CancelControllerJobs(elsewhere, timeout=60)
         assert waiting.status(id).status == pb.GetControllerJobStatusResponse.QUEUED
-    stub.CancelControllerJobs(pb.CancelControllerJobsRequest(job_ids=[id], endpoint_id="ep-1"), timeout=20)
+    stub.CancelControllerJobs(pb.CancelControllerJobsRequest(job_ids=[id], endpoint_id="ep-1"), timeout=60)
     assert waiting.status(id).status == pb.GetControllerJobStatusResponse.CANCELED
 
 

@@ -1,13 +1,12 @@
 """The terminal client against a real server, whose hosts are simulated."""
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.protocol.server.program import Program, polyplane, running
 
 SIMULATED = {"POLYPLANE_HOSTS": '[{"name": "s", "cpu": 10, "memory_mb": 1000, "engine": "simulated"}]'}
@@ -31,11 +30,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(server: Program) -> Run:
     def run_command(*arguments: str) -> tuple[int, str, str]:
-        environment = os.environ | {"POLYPLANE_SERVER": server.grpc}
-        done = subprocess.run(
-            polyplane(*arguments), capture_output=True, text=True, env=environment, timeout=60, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
+        done = warm.run(*arguments, environment={"POLYPLANE_SERVER": server.grpc})
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     return run_command
 
@@ -165,13 +161,7 @@ def test_a_watch_goes_on_across_a_restart(tmp_path: Path) -> None:
 
 
 def submit(directory: Path, name: str, environment: dict[str, str]) -> None:
-    subprocess.run(
-        polyplane("submit", "--wait", write(directory, name)),
-        env=os.environ | environment,
-        check=True,
-        timeout=60,
-        stdout=subprocess.DEVNULL,
-    )
+    warm.run("submit", "--wait", write(directory, name), environment=environment).check_returncode()
 
 
 def until(lines: Iterator[bytes], name: str) -> list[int]:
@@ -191,19 +181,13 @@ def until(lines: Iterator[bytes], name: str) -> list[int]:
 def test_config_prints_what_it_would_read(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('[limits]\nwatchers = 3\n[[hosts]]\nname = "a"\ncpu = 1\nmemory_mb = 2\n')
-    environment = os.environ | {"POLYPLANE_LIMITS__MAILBOX": "5"}
-    first = subprocess.run(
-        polyplane("config", "--config", str(file)),
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=True,
-    ).stdout
+    environment = {"POLYPLANE_LIMITS__MAILBOX": "5"}
+    first = warm.run("config", "--config", str(file), environment=environment).stdout.decode()
     assert "watchers = 3  # file" in first
     assert "mailbox = 5  # environment" in first
     assert "message_mb = 256  # default" in first
     again = tmp_path / "again.toml"
     again.write_text(first)
-    shown = json.loads(subprocess.check_output(polyplane("config", "--config", str(again), "-o", "json")))
+    shown = json.loads(warm.run("config", "--config", str(again), "-o", "json").stdout)
     assert shown["settings"]["limits"]["mailbox"] == 5
     assert shown["settings"]["hosts"][0]["memory_mb"] == 2

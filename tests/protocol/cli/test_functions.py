@@ -1,7 +1,6 @@
 """`polyplane fn call` against a real server."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocol.cli.exits import Exit
+from tests import warm
 from tests.functions import function
 from tests.protocol.server.program import Program, polyplane, running
 
@@ -32,14 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 @pytest.fixture
 def run(server: Program) -> Run:
     def run_command(*arguments: str, body: bytes = b"") -> tuple[int, bytes, str]:
-        done = subprocess.run(
-            polyplane("fn", "call", *arguments),
-            input=body,
-            capture_output=True,
-            env=os.environ | {"POLYPLANE_SERVER": server.grpc},
-            timeout=60,
-            check=False,
-        )
+        done = warm.run("fn", "call", *arguments, body=body, environment={"POLYPLANE_SERVER": server.grpc})
         return done.returncode, done.stdout, done.stderr.decode()
 
     return run_command

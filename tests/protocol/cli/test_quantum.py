@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from protocol.cli.quantum import (
     standing,
 )
 from protocol.pb.rigetti.controller import job_pb2
+from tests import warm
 from tests.protocol.server.program import Program, polyplane, running
 
 BELL = "DECLARE ro BIT[2]\nH 0\nCNOT 0 1\nMEASURE 0 ro[0]\nMEASURE 1 ro[1]\n"
@@ -65,16 +64,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 @pytest.fixture
 def run(server: Program) -> Run:
     def run_command(*arguments: str) -> tuple[int, str, str]:
-        environment = os.environ | {"POLYPLANE_SERVER": server.grpc}
-        done = subprocess.run(
-            polyplane("quantum", "submit", *arguments),
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        done = warm.run("quantum", "submit", *arguments, environment={"POLYPLANE_SERVER": server.grpc})
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     return run_command
 

@@ -19,6 +19,8 @@ from protocol.vocabulary import ENTITIES, journal_codec
 from tests.histories.stepped import Stepped
 from tests.histories.stories import spec
 
+CODEC = journal_codec()
+
 BY_NAME: dict[str, Entity[object]] = {entity.name: entity for entity in ENTITIES}
 wishes = st.lists(
     st.tuples(st.sampled_from(["create", "stop", "start", "delete", "pod", "restart"]), st.integers(0, 3))
@@ -84,7 +86,7 @@ def test_every_revision_is_the_fold_of_what_was_there(wishes: list[tuple[str, in
 @settings(max_examples=50, deadline=None)
 def test_a_time_is_the_last_revision_not_later(steps: list[int], page: int, asked: list[int]) -> None:
     """Also where the clock was set back, as long as a page reaches across."""
-    journal = Journal.in_memory(journal_codec())
+    journal = Journal.in_memory(CODEC)
     committer = Committer(journal)
     times: list[int] = []
     now = 20

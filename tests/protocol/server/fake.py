@@ -1,4 +1,4 @@
-"""A plane that only pretends, and a program that serves it: `python -m tests.protocol.server.fake ARGS`.
+"""A plane that only pretends, and a program that serves it, which starts warm (tests/warm.py).
 
 1. It keeps nothing and decides nothing; what tests look at are its switches and its notes.
 2. `POLYPLANE_TEST_…` is no setting: what a test wants of the program stands in its first argument.
@@ -138,7 +138,3 @@ def main() -> None:
 def flags(arguments: list[str]) -> dict[str, object]:
     """Read `name=value` pairs."""
     return {name: value for name, _, value in (it.partition("=") for it in arguments)}
-
-
-if __name__ == "__main__":
-    main()

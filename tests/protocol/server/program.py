@@ -1,31 +1,29 @@
 """Runs a server as a program of its own, and talks to it as its owner would."""
 
 import json
-import os
 import select
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import warm
+
 FREE = ("127.0.0.1:0", "127.0.0.1:0")
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @dataclass(slots=True)
 class Program:
     """A server that runs."""
 
-    process: subprocess.Popen[bytes]
+    process: warm.Program
     errors: Path
     grpc: str = ""
     http: str = ""
 
     def read_ready(self) -> dict[str, object]:
         """Wait for the line that says where it listens."""
-        assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], WAIT_S)
         assert readable, f"nothing on stdout; stderr: {self.said()}"
         line = self.process.stdout.readline()
@@ -37,7 +35,6 @@ class Program:
     def end(self) -> tuple[int, bytes]:
         """Wait for its end: the exit code, and what else was on stdout."""
         code = self.process.wait(WAIT_S)
-        assert self.process.stdout is not None
         return code, self.process.stdout.read()
 
     def said(self) -> str:
@@ -49,19 +46,17 @@ class Program:
 def running(
     command: list[str], directory: Path, environment: dict[str, str] | None = None
 ) -> Iterator[Program]:
-    """Run a program, and see that it ends."""
+    """Run the program of a module, and see that it ends."""
     errors = directory / "stderr"
+    module, *words = command
     with errors.open("wb") as stderr:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, env=os.environ | (environment or {})
-        )
+        process = warm.Program(*words, module=module, stderr=stderr.fileno(), environment=environment)
     try:
         yield Program(process, errors)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait(WAIT_S)
-        assert process.stdout is not None
         process.stdout.close()
 
 
@@ -69,9 +64,9 @@ def fake(wish: str, data: Path, *more: str) -> list[str]:
     """The command that runs a server over a fake plane."""
     grpc, http = FREE
     flags = [f"data={data}", f"listen={grpc}", f"http={http}", *more]
-    return [sys.executable, "-m", "tests.protocol.server.fake", wish, *flags]
+    return ["tests.protocol.server.fake", wish, *flags]
 
 
 def polyplane(*arguments: str) -> list[str]:
-    """A command of the installed program."""
-    return [str(Path(sys.executable).with_name("polyplane")), *arguments]
+    """A command of the program."""
+    return [warm.POLYPLANE, *arguments]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from protocol import pb
 from protocol.proto.generate import generate, rewrite_imports
 
@@ -11,21 +13,27 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_committed_output_has_not_drifted(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where they have been made anew."""
+    made = tmp_path_factory.mktemp("made")
+    generate(made)
+    return made
+
+
+def test_committed_output_has_not_drifted(made: Path) -> None:
     """If this fails: `make proto`, and commit what changed."""
-    generate(tmp_path)
-    fresh, committed = tree(tmp_path), tree(Path(pb.__path__[0]))
+    fresh, committed = tree(made), tree(Path(pb.__path__[0]))
     assert sorted(fresh) == sorted(committed)
     assert [name for name in fresh if fresh[name] != committed[name]] == []
 
 
-def test_stale_files_go_and_equal_files_are_not_touched(tmp_path: Path) -> None:
-    generate(tmp_path)
-    stale, kept = tmp_path / "gone" / "gone_pb2.py", tmp_path / "ray" / "ray_pb2.py"
+def test_stale_files_go_and_equal_files_are_not_touched(made: Path) -> None:
+    stale, kept = made / "gone" / "gone_pb2.py", made / "ray" / "ray_pb2.py"
     stale.parent.mkdir()
     stale.touch()
     before = kept.stat().st_mtime_ns
-    generate(tmp_path)
+    generate(made)
     assert not stale.parent.exists()
     assert kept.stat().st_mtime_ns == before
 

@@ -26,6 +26,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "TZ", "XDG_RUNTIME_DIR")
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 1.0
 _START_S = 60.0
+_LEAVES_S = 1.0
 _CHUNK = 1 << 16
 _LOG_BYTES = 1 << 20
 _BEGIN = (
@@ -58,7 +59,7 @@ class AgentLink:
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
-        self._gone = asyncio.Event()
+        self._is_last = False
 
     async def open(self) -> None:
         """Connect, and stay connected.
@@ -66,6 +67,7 @@ class AgentLink:
         Raises:
             TimeoutError: when there is no agent within a minute.
         """
+        self._is_last = False
         self._task = asyncio.create_task(self._stay_connected(), name=f"agent of {self._files.host}")
         try:
             await asyncio.wait_for(self._connected.wait(), _START_S)
@@ -76,21 +78,30 @@ class AgentLink:
             ) from None
 
     def send(self, *message: object) -> None:
-        """Send, if connected."""
-        if self._writer is not None:
+        """Send, if connected: also not while a connection ends of which nobody has heard yet."""
+        if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encode(*message))
+
+    @property
+    def is_open(self) -> bool:
+        """True while there is a connection, or one is being made."""
+        return self._task is not None and not self._task.done()
+
+    def be_last(self) -> None:
+        """Make no other connection after this one."""
+        self._is_last = True
 
     async def close(self, *, agent_leaves: bool = False) -> None:
         """Connect no more. With `agent_leaves`, first wait for the agent to have ended the talk itself."""
-        if agent_leaves and self._writer is not None:
-            self._gone.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), 1.0)
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        self._is_last = True
+        if self._task is None:
+            return
+        if agent_leaves:
+            await asyncio.wait((self._task,), timeout=_LEAVES_S)
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
 
     async def _stay_connected(self) -> None:
         pause = _FIRST_PAUSE_S
@@ -98,6 +109,8 @@ class AgentLink:
             try:
                 await self._talk()
                 pause = _FIRST_PAUSE_S
+                if self._is_last:
+                    return
             except (OSError, ValueError, KeyError, FrameError) as error:
                 _log.debug("agent.unreachable", host=self._files.host, reason=str(error))
                 await self._start_agent()
@@ -122,7 +135,6 @@ class AgentLink:
         finally:
             self._writer = None
             self._connected.clear()
-            self._gone.set()
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

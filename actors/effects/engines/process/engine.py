@@ -3,7 +3,9 @@
 1. It remembers what was asked for until the agent has said that it knows: after a broken connection it
    says so again, and the agent's claims make that harmless.
 2. What an agent reports is handed on as it is; repeats are expected by whoever listens.
-3. Everything here runs on the event loop that started the engine.
+3. While it closes it launches nothing: what is wanted then is launched by the next server. That it
+   closes is said again as well.
+4. Everything here runs on the event loop that started the engine.
 """
 
 import asyncio
@@ -75,6 +77,8 @@ class ProcessEngine:
         self._forgotten: dict[RunKey, None] = {}
         self._forgotten_pods: dict[str, None] = {}
         self._closed = asyncio.Event()
+        self._closes: bool | None = None
+        """Whether all pods end with it; None while it serves."""
         self._link = AgentLink(
             HostFiles(data.absolute(), host),
             server=secrets.token_hex(8),
@@ -90,20 +94,25 @@ class ProcessEngine:
         Raises:
             TimeoutError: when there is none and none can be started.
         """
+        self._closes = None
+        self._closed.clear()
         await self._link.open()
 
     async def close(self, *, end_pods: bool) -> None:
         """Stop serving. Session pods end, with `end_pods` all do; the others go on."""
-        self._closed.clear()
-        self._link.send("close", end_pods)
-        try:
-            await asyncio.wait_for(self._closed.wait(), _CLOSE_S)
-        except TimeoutError:
-            _log.warning("engine.closed_late", host=self._host)
+        self._closes = end_pods
+        if self._link.is_open:
+            self._link.send("close", end_pods)
+            try:
+                await asyncio.wait_for(self._closed.wait(), _CLOSE_S)
+            except TimeoutError:
+                _log.warning("engine.closed_late", host=self._host)
         await self._link.close(agent_leaves=end_pods and self._closed.is_set())
 
     def launch(self, order: RunOrder) -> None:
         """Start the run unless it was launched or stopped before."""
+        if self._closes is not None:
+            return
         wish = self._wish(RunKey(pod=order.pod, run=order.run))
         if not wish.is_taken:
             wish.order = order
@@ -140,7 +149,7 @@ class ProcessEngine:
         self._link.send("bound_logs", self._log_bytes)
         taken = []
         for key, wish in self._wishes.items():
-            if wish.order is not None:
+            if wish.order is not None and self._closes is None:
                 self._link.send("launch", _pod_order(wish.order))
             elif wish.is_taken:
                 taken.append((key.pod, key.run))
@@ -153,6 +162,8 @@ class ProcessEngine:
             self._link.send("forget", key.pod, key.run)
         for pod in self._forgotten_pods:
             self._link.send("forget_pod", pod)
+        if self._closes is not None:
+            self._link.send("close", self._closes)
 
     def _on_message(self, message: Sequence[object]) -> None:
         match message:
@@ -179,6 +190,7 @@ class ProcessEngine:
             case ["pod_forgotten", str(pod)]:
                 self._forgotten_pods.pop(pod, None)
             case ["closed"]:
+                self._link.be_last()
                 self._closed.set()
             case _:
                 _log.warning("agent.not_understood", host=self._host, message=message[0])

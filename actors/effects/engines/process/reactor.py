@@ -3,6 +3,8 @@
 1. One thread, one selector, no asyncio: that alone would double the agent's memory.
 2. The newest connection is the server's; an older one is closed.
 3. Nothing blocks: what the server does not read yet is kept and sent on when it does.
+4. The last word is heard: who closes a socket on what it has not read takes back what it said before.
+   So when all is said, only our half of the talk ends; the server ends its own.
 """
 
 import contextlib
@@ -16,6 +18,8 @@ from collections.abc import Callable, Sequence
 from actors.effects.engines.process.frames import FrameError, FrameReader, encode
 
 _CHUNK = 1 << 16
+_FAREWELL_S = 5.0
+"""How long a server may take to end a talk that is over."""
 Callback = Callable[[], None]
 
 
@@ -92,19 +96,25 @@ class Reactor:
 
     def send(self, *message: object) -> None:
         """Send to the server; without one the message is dropped: the next server asks."""
-        if self._server is not None:
+        if self._server is not None and not self._is_finishing:
             was_empty = not self._unsent
             self._unsent += encode(*message)
             if was_empty:
                 self._flush()
 
     def finish(self) -> None:
-        """Stop once everything is sent."""
+        """Take no other server, and stop once everything is sent and the server has ended its half."""
         self._is_finishing = True
+        if self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+        self.call_after(_FAREWELL_S, self._drop)
+        self._flush()
 
     def run(self) -> None:
         """Wait and call until finished."""
-        while not (self._is_finishing and not self._unsent):
+        while not (self._is_finishing and self._server is None):
             wait = max(0.0, self._timers[0][0] - self.now()) if self._timers else None
             for key, events in self._selector.select(wait):
                 on_ready: Callback = key.data
@@ -114,7 +124,6 @@ class Reactor:
                     on_ready()
             while self._timers and self._timers[0][0] <= self.now():
                 heapq.heappop(self._timers)[2]()
-        self._drop()
 
     def _register(self, descriptor: int | socket.socket, callback: Callback) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, callback)
@@ -161,6 +170,9 @@ class Reactor:
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
         if key.events != wanted:
             self._selector.modify(server, wanted, key.data)
+        if self._is_finishing and not self._unsent:
+            with contextlib.suppress(OSError):  # its end is read soon
+                server.shutdown(socket.SHUT_WR)
 
     def _drop(self) -> None:
         if self._server is not None:

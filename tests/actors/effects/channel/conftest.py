@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from actors.effects.channel import Channel
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 Start = Callable[[str], Awaitable[asyncio.subprocess.Process]]
 
 

@@ -14,7 +14,7 @@ from actors.effects.engines.process import wrappers
 from actors.effects.engines.process.engine import ProcessEngine
 from actors.effects.engines.simulated import SimulatedEngine
 from actors.kernel.clock import LoopClock
-from tests.actors.effects.engines.ear import Ear, gone, processes_below
+from tests.actors.effects.engines.ear import PATIENCE_S, Ear, gone, processes_below
 
 
 class MakeProcessEngine(Protocol):
@@ -92,7 +92,7 @@ async def engine(request: pytest.FixtureRequest, data: Path, ear: Ear) -> AsyncI
 async def none_below(data: Path) -> None:
     """Everything is gone, or about to be."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while left := processes_below(data):
                 await gone(next(iter(left)))
     except TimeoutError:

@@ -20,7 +20,7 @@ from actors.effects.engines.engine import (
 )
 from events.pod import ContainerSpec, PodSpec, Port
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 KEY = RunKey(pod="pod-1", run=1)
 
 
@@ -37,10 +37,13 @@ class Ear:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+        self.answer: Callable[[Report], None] = lambda _: None
+        """Called with each report as it comes."""
         self._news = asyncio.Event()
 
     def __call__(self, report: Report) -> None:
         self.reports.append(report)
+        self.answer(report)
         self._news.set()
 
     async def until(self, is_enough: Callable[[], bool]) -> None:

@@ -1,8 +1,9 @@
 """What every engine promises."""
 
 import pytest
+from structlog.testing import capture_logs
 
-from actors.effects.engines.engine import Engine, RunEnded, RunKey, RunLaunched
+from actors.effects.engines.engine import Engine, Report, RunEnded, RunKey, RunLaunched
 from events.pod import PodSpec
 from tests.actors.effects.engines.ear import KEY, Ear, order, order_of, shell
 
@@ -136,3 +137,31 @@ async def test_session_pods_end_when_the_server_closes(engine: Engine, ear: Ear)
     await engine.close(end_pods=False)
     assert ear.ends() == [RunEnded(key=KEY)]
     await engine.start()
+
+
+@pytest.mark.parametrize("survives", [True, False])
+async def test_nothing_is_launched_while_an_engine_closes(
+    engine: Engine, ear: Ear, *, survives: bool
+) -> None:
+    """The end of one run is answered with the next, while closing waits for the end of another."""
+    second = RunKey(pod=KEY.pod, run=2)
+
+    def restart(report: Report) -> None:
+        if report == RunEnded(key=KEY):
+            engine.launch(order(key=second, survives=survives))
+
+    slow = RunKey(pod="slow", run=1)
+    linger = shell("trap 'sleep 0.2; exit' TERM; while :; do sleep 0.01; done")
+    engine.launch(order(survives=survives))
+    engine.launch(order(linger, key=slow, survives=survives))
+    await ear.started()
+    await ear.started(key=slow)
+    ear.answer = restart
+    with capture_logs() as logs:
+        await engine.close(end_pods=survives)
+    assert ear.ends() == [RunEnded(key=KEY)]
+    assert [entry for entry in logs if entry["log_level"] == "warning"] == []
+    assert [report for report in ear.reports if report.key == second] == []
+    await engine.start()
+    engine.launch(order(key=second))
+    await ear.started(key=second)

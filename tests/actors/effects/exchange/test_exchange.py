@@ -13,7 +13,7 @@ import pytest_asyncio
 from actors.effects.exchange import BadSocket, Broken, Exchange, Trouble, find_socket
 from tests.functions import function
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 LIMIT = 8_192
 CHUNKED = ((b"Host", b"localhost"), (b"Transfer-Encoding", b"chunked"))
 Start = Callable[..., Awaitable[Path]]

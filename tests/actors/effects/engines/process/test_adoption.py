@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from actors.effects.engines.engine import RunEnded, RunKey
 from actors.effects.engines.process import client, orders, wrappers
@@ -220,6 +221,44 @@ async def test_session_pods_of_a_killed_server_are_killed_on_recovery(
     assert not ear.ends(OTHER)
     await second.close(end_pods=True)
     await gone(service.process)
+
+
+async def test_an_agent_that_dies_while_its_server_closes_is_told_again(
+    process_engine: ProcessEngine, ear: Ear, data: Path
+) -> None:
+    """The pod kills it when asked to end: the next agent hears that all ends, and says when."""
+    agent = agent_of(data)
+    murder = f"trap 'kill -9 {agent}; exit' TERM; echo; while :; do sleep 0.01; done"
+    process_engine.launch(order(shell(murder)))
+    process_engine.launch(order(key=OTHER))
+    started, other = await ear.started(), await ear.started(key=OTHER)
+    await said(data)
+    with capture_logs() as logs:
+        await process_engine.close(end_pods=True)
+    assert [entry for entry in logs if entry["log_level"] == "warning"] == []
+    for process in (agent, started.process, other.process):
+        await gone(process)
+
+
+async def said(data: Path) -> None:
+    """Wait until the pod has written a line."""
+    log = data / "pods" / KEY.pod / "1" / "logs" / "main" / "stdout"
+    async with asyncio.timeout(PATIENCE_S):
+        while not log.read_text():  # noqa: ASYNC110 - another process's, which has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_an_engine_that_found_no_agent_closes_without_waiting_for_one(
+    data: Path, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_START_S", 0.05)
+    monkeypatch.setattr(client, "_BEGIN", "pass")
+    engine = ProcessEngine("host-1", data, ear)
+    with pytest.raises(TimeoutError):
+        await engine.start()
+    with capture_logs() as logs:
+        await engine.close(end_pods=True)
+    assert [entry["event"] for entry in logs] == []
 
 
 async def test_only_one_of_many_wrappers_starts_anything(tmp_path: Path, wrapper: str) -> None:

@@ -1,0 +1,91 @@
+"""The agent's end of the talk with a server: its last word is heard."""
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from actors.effects.engines.process import reactor
+from actors.effects.engines.process.frames import FrameReader, encode
+from actors.effects.engines.process.reactor import Reactor
+
+PATIENCE_S = 60.0
+MUCH = encode("forget", "x" * 100_000)
+"""More than is read at once."""
+
+
+class Farewell:
+    """A reactor that says farewell as soon as it is told to close, in a thread; and a server."""
+
+    def __init__(self, place: Path, *, words: int = 1) -> None:
+        self.heard: list[object] = []
+        self._reactor = Reactor()
+        self._words = words
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(place))
+        listener.listen()
+        self._reactor.listen(listener, self._hear, lambda: self.heard.append("gone"))
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.settimeout(PATIENCE_S)
+        self.server.connect(str(place))
+        self._thread = Thread(target=self._reactor.run, daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self.server.close()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+    def _hear(self, message: Sequence[object]) -> None:
+        self.heard.append(message[0])
+        if message[0] == "close":
+            for number in range(self._words):
+                self._reactor.send("closed", number)
+            self._reactor.finish()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reactor, "_FAREWELL_S", PATIENCE_S)
+
+
+def test_a_server_that_goes_on_talking_hears_the_last_word(tmp_path: Path) -> None:
+    farewell = Farewell(tmp_path / "s", words=20_000)
+    farewell.server.sendall(encode("close"))
+    farewell.begin()
+    reader, last = FrameReader(), 0
+    while received := farewell.server.recv(1 << 16):
+        for message in reader.feed(received):
+            assert message == ["closed", last]
+            last += 1
+        farewell.server.sendall(MUCH)
+    assert last == 20_000
+    farewell.server.sendall(MUCH)
+    farewell.end()
+    assert (farewell.heard[0], farewell.heard[-1]) == ("close", "gone")
+    assert "forget" in farewell.heard
+
+
+def test_who_has_said_farewell_takes_no_other_server(tmp_path: Path) -> None:
+    farewell = Farewell(tmp_path / "s")
+    farewell.server.sendall(encode("close"))
+    farewell.begin()
+    assert farewell.server.recv(1 << 16)
+    assert farewell.server.recv(1 << 16) == b""
+    with socket.socket(socket.AF_UNIX) as other:
+        assert other.connect_ex(str(tmp_path / "s")) != 0
+    farewell.end()
+
+
+def test_a_server_that_does_not_end_its_half_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reactor, "_FAREWELL_S", 0.01)
+    farewell = Farewell(tmp_path / "s")
+    farewell.server.sendall(encode("close"))
+    farewell.begin()
+    farewell._thread.join(PATIENCE_S)
+    assert not farewell._thread.is_alive()
+    farewell.end()

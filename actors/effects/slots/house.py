@@ -185,14 +185,14 @@ class House:
     async def _accepted(self, reply: LoopFuture[Answer]) -> None:
         answer = await reply
         if isinstance(answer, Rejection):
-            raise NotUp(answer.reason)
+            raise NotUp(answer.reason, is_ours=answer.code in TRANSIENT)
 
     @staticmethod
     def _make(directory: Path) -> None:
         try:
             directory.mkdir(mode=0o700)
         except OSError as error:
-            raise NotUp(f"its directory cannot be made: {error.strerror}") from None
+            raise NotUp(f"its directory cannot be made: {error.strerror}", is_ours=True) from None
 
     def _directory(self) -> Path:
         if self._base is None:

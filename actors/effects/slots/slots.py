@@ -162,7 +162,10 @@ class Slots:
         try:
             exchange = await seat.connect(self._rules.header_limit)
         except OSError as error:
-            self._discard(seat, f"it cannot be connected to: {error}")
+            reason, is_new = f"it cannot be connected to: {error}", seat.start is not None
+            self._discard(seat, reason)
+            if is_new:  # another one would be no better: each would be started for nothing
+                raise NoSlot(Why.FAILED, reason) from None
             return None
         begins = BeginTask(worker=worker, limit_us=want.limit_us, keep_us=KEEP_US, program=want.program)
         refused = await self._ask(((task, begins), (worker, TakeTask(task=task))), want.asker)
@@ -244,6 +247,8 @@ class Slots:
     def _refuse(self, ticket: int, why: Why) -> None:
         granted = self._waiting.get(ticket)
         if granted is None or granted.done():
+            # What could not be stored, or made, is no fault of the function's: it may be tried elsewhere.
+            why = Why.CLOSED if failure.is_ours else why
             return
         if (failure := self._failure) is not None and why is Why.FAILED:
             granted.set_exception(NoSlot(why, str(failure), is_late=failure.is_late))

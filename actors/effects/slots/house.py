@@ -5,9 +5,7 @@
 3. What an earlier server left on disk is removed at start; its workers were lost with it (see dispatch).
 """
 
-import os
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Protocol
 
 from actors.effects.rooms import Fits, Verdict
 from actors.effects.slots.lease import Start, Want
+from actors.effects.slots.place import Places
 from actors.effects.slots.seat import SOCKET, NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
@@ -25,16 +24,13 @@ from actors.kernel.request import TRANSIENT, Answer
 from actors.worker.commands import CallWorker, DrainWorker, ReadyWorker, RegisterWorker
 from events.journal import Outcome
 from events.pod import PodContainerExited, PodContainerStarted, PodDeleted, PodEnded, PodPlaced, PodSpec
-from events.record import Recorded, entity_of, id_of
-from events.worker import WorkerCalled, WorkerRegistered, WorkerSpec
+from events.record import entity_of, id_of
+from events.worker import WorkerCalled, WorkerSpec
 
 KIND = "slot"
 DIRECTORY = "directory"
-"""Label of a worker: where its socket is, so that the next server can remove it."""
-PREFIX = "polyplane-slots-"
+"""Label of a worker: where its socket is."""
 PAUSE_S = 1.0
-MAX_PATH = 107
-"""Longest path of a socket on Linux."""
 
 
 class Placing(Protocol):
@@ -75,7 +71,9 @@ class House:
         spawn: Callable[[Awaitable[None]], object],
         listen_s: float,
         told: Told,
+        places: Places,
     ) -> None:
+        self._places = places
         self._kernel = kernel
         self._placing = placing
         self._clock = clock
@@ -88,7 +86,6 @@ class House:
         self._promised: list[PodSpec] = []
         """Seats that the judge said yes to and that are not begun yet."""
         self._base: Path | None = None
-        self._left: set[Path] = set()
         kernel.observe(self._observe)
 
     def __iter__(self) -> Iterator[Seat]:
@@ -98,18 +95,10 @@ class House:
         """Return a seat, None when nothing is left of it."""
         return self._seats.get(slot)
 
-    def recall(self, record: Recorded) -> None:
-        """Take in a record of the past, at start."""
-        if isinstance(record.event, WorkerRegistered) and record.event.spec.kind == KIND:
-            directory = Path(dict(record.event.spec.labels).get(DIRECTORY, "")).parent
-            if directory.name.startswith(PREFIX):
-                self._left.add(directory)
-
     def start(self) -> None:
         """Remove what an earlier server left."""
-        for directory in self._left:
+        for directory in self._places.left():
             shutil.rmtree(directory, ignore_errors=True)
-        self._left.clear()
 
     def close(self) -> None:
         """Let go of everything; what runs ends with its pods."""
@@ -196,11 +185,7 @@ class House:
 
     def _directory(self) -> Path:
         if self._base is None:
-            runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-            longest = len(f"/{PREFIX}12345678/123456789012/{SOCKET}")
-            is_short = bool(runtime) and len(os.fsencode(runtime)) + longest <= MAX_PATH
-            parent = runtime if is_short and os.access(runtime, os.W_OK) else "/tmp"  # noqa: S108 - as above
-            self._base = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            self._base = self._places.make()
         return self._base
 
     # ------------------------------------------------------------ ends

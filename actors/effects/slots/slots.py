@@ -20,6 +20,7 @@ from actors.effects.slots.book import Action, Book, Grant, Idle, Refuse, Retire,
 from actors.effects.slots.house import House, Placing, Told
 from actors.effects.slots.lease import End, Lease, NoSlot, Want
 from actors.effects.slots.lease import Start as Birth
+from actors.effects.slots.place import Places
 from actors.effects.slots.seat import NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
@@ -31,7 +32,6 @@ from actors.worker.commands import (
     LoseWorker,
     TakeTask,
 )
-from events.record import Recorded
 from events.task import FailureKind
 
 PAUSE_S = 1.0
@@ -67,6 +67,7 @@ class Slots:
         spawn: Callable[[Awaitable[None]], object],
         new_id: Callable[[], str],
         rules: SlotRules,
+        places: Places,
     ) -> None:
         self._kernel = kernel
         self._clock = clock
@@ -86,6 +87,7 @@ class Slots:
             spawn=spawn,
             listen_s=rules.listen_s,
             told=told,
+            places=places,
         )
         self._wants: dict[bytes, Want] = {}
         """One want of each key for which there is somebody or something."""
@@ -101,10 +103,6 @@ class Slots:
         return self._book.slots
 
     # ------------------------------------------------------------ start and end
-
-    def recall(self, record: Recorded) -> None:
-        """Take in a record of the past, at start."""
-        self._house.recall(record)
 
     def start(self) -> None:
         """Remove what an earlier server left."""
@@ -247,10 +245,10 @@ class Slots:
     def _refuse(self, ticket: int, why: Why) -> None:
         granted = self._waiting.get(ticket)
         if granted is None or granted.done():
-            # What could not be stored, or made, is no fault of the function's: it may be tried elsewhere.
-            why = Why.CLOSED if failure.is_ours else why
             return
         if (failure := self._failure) is not None and why is Why.FAILED:
+            # What could not be stored, or made, is no fault of the function's: it may be tried elsewhere.
+            why = Why.CLOSED if failure.is_ours else why
             granted.set_exception(NoSlot(why, str(failure), is_late=failure.is_late))
         else:
             granted.set_exception(NoSlot(why))

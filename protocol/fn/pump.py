@@ -193,7 +193,9 @@ class Pump:
             await self._play(self._machine.answer(head.status, head.headers))
             while (piece := await exchange.piece()) is not None:
                 await self._play(self._machine.receive(piece))
-            await self._play(self._machine.end(is_reusable=not exchange.has_more))
+            # Who answers before the request was all sent has it cut off: that process is given nothing more.
+            is_reusable = exchange.is_sent and not exchange.has_more
+            await self._play(self._machine.end(is_reusable=is_reusable))
         except Broken as broken:
             is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
             self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))

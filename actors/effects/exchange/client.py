@@ -123,6 +123,11 @@ class Exchange:
         return True
 
     @property
+    def is_sent(self) -> bool:
+        """Whether all of the request was sent."""
+        return self._http.our_state is not h11.SEND_BODY
+
+    @property
     def has_more(self) -> bool:
         """Whether something came after the end of the answer."""
         return bool(self._http.trailing_data[0])

@@ -181,6 +181,9 @@ def check_slots(books: Books, plane: SimulatedPlane, now: int) -> None:
     stray = sorted(str(path) for path in {*places} - {seat.directory for seat in seats.values()})
     if stray:
         raise LawBroken("nothing is left of slots", f"{stray}")
+    for seat in seats.values():
+        if seat.end and not seat.is_leaving:
+            raise LawBroken("who is kept warm is alive", f"{seat.slot}: {seat.end}")
     slots = plane.slots
     kept = {seat.key for seat in seats.values()}
     if slots._waiting or slots._book.waiting or slots._wants.keys() - kept:  # noqa: SLF001 - its tables

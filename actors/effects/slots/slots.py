@@ -208,10 +208,11 @@ class Slots:
         is_clean = lease.exchange.is_ready or lease.exchange.again()
         if not is_clean:
             seat.disconnect()
-        if is_kept and refused is None:
+        # Its process may have ended while that was stored: then it was busy still, and nobody took note.
+        if is_kept and refused is None and not seat.end:
             self._play(self._book.free(seat.slot))
         else:
-            self._discard(seat, end.message)
+            self._discard(seat, seat.end or end.message)
 
     async def _ask(
         self, commands: Sequence[tuple[str, object]], request: Request | None = None
@@ -299,7 +300,10 @@ class Slots:
         return self._house.judge(self._wants[key], evictable)
 
     def _see_up(self, seat: Seat) -> None:
-        self._play(self._book.ready(seat.slot))
+        if seat.end:  # as it was stored that it was ready
+            self._see_failure(seat, NotUp(seat.end))
+        else:
+            self._play(self._book.ready(seat.slot))
 
     def _see_failure(self, seat: Seat, failure: NotUp) -> None:
         self._failure = failure

@@ -3,6 +3,7 @@
 1. What a façade needs is handed to it here; none of them knows the plane or the settings.
 """
 
+import hashlib
 import os
 import pwd
 import random
@@ -10,6 +11,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -49,7 +51,11 @@ def make_facades(
         **fn.servicers(
             plane.work.slots,
             Calls(fn.ORIGIN, new_id=gateway.new_id),
-            functions=declared_functions(settings.fn, lambda: plane.work.catalog.of(fn.FUNCTION)),
+            functions=declared_functions(
+                settings.fn,
+                lambda: plane.work.catalog.of(fn.FUNCTION),
+                owner=owner_of_containers(settings.fn, plane.data.pods),
+            ),
             gateway=gateway,
             files=SandboxDirectory(plane.data.pods),
             rules=call_rules(settings.fn),
@@ -110,9 +116,24 @@ def controller_rules(settings: RigettiSettings) -> rigetti.Rules:
     )
 
 
-def declared_functions(settings: FnSettings, deployed: Callable[[], Mapping[str, EntryView]]) -> fn.Functions:
+def owner_of_containers(settings: FnSettings, path: Path) -> str:
+    """Return what this server's containers are known by, having removed what is left; empty for none."""
+    if not settings.podman:
+        return ""
+    owner = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]
+    try:
+        fn.remove_left(owner)
+    except OSError as error:
+        raise Unservable(f"fn.podman: podman cannot be run: {error.strerror}") from None
+    return owner
+
+
+def declared_functions(
+    settings: FnSettings, deployed: Callable[[], Mapping[str, EntryView]], *, owner: str = ""
+) -> fn.Functions:
     """Return the functions that the settings declare, and those that were deployed."""
     return fn.Functions(
+        owner=owner,
         deployed=deployed,
         configured={
             image: fn.Function(

@@ -21,6 +21,7 @@ from actors.effects.engines.engine import Engine, Listener
 from actors.effects.engines.process.engine import ProcessEngine
 from actors.effects.engines.process.measure import capacity_of_this_machine, local_address
 from actors.effects.engines.simulated import SimulatedEngine
+from actors.effects.slots.place import MachinePlaces, Places
 from actors.kernel.clock import Clock, LoopClock
 from actors.kernel.dispatcher import Dispatcher
 from events.capacity import Resources
@@ -128,6 +129,9 @@ class Ground(Protocol):
     def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
         """Make what does tasks; openers come to be known later."""
 
+    def socket_places(self, path: Path) -> Places:
+        """Return where sockets of processes are; `path` is the data directory."""
+
     def capacity(self, path: Path) -> Resources:
         """Return what this machine offers; `path` is the data directory."""
 
@@ -197,6 +201,10 @@ class MachineGround:
     def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
         """Make what does tasks in processes."""
         return ChannelEngine(listener, openers, later=self.later)
+
+    def socket_places(self, path: Path) -> Places:
+        """Return directories of this machine."""
+        return MachinePlaces(path)
 
     def capacity(self, path: Path) -> Resources:
         """Return what this machine offers."""

@@ -281,6 +281,7 @@ class Plane:
             placing=self._placer,
             new_id=new_id,
             settings=self.settings.fn,
+            path=self.data.path,
         )
         self._world = PodWorld(
             kernel=self._kernel,

@@ -77,6 +77,8 @@ class FnSettings(Section):
     """Idle time after which a function process is paused; 0 for never."""
     idle_eviction: bool = True
     """Idle function processes end when another function needs their place."""
+    podman: bool = False
+    """Images that no function is known for are run as containers, by podman."""
     functions: dict[str, FunctionSettings] = {}
     """By image."""
 

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 from actors.effects.dispatch import Dispatch, Report, TaskEngine
 from actors.effects.dispatch.engine import Opener
@@ -43,6 +44,7 @@ class Work:
         placing: Placing,
         new_id: Callable[[], str],
         settings: FnSettings,
+        path: Path,
     ) -> None:
         self.catalog = CatalogViews()
         self.endings = Endings()
@@ -72,6 +74,7 @@ class Work:
             later=ground.later,
             spawn=spawn,
             new_id=new_id,
+            places=ground.socket_places(path),
             rules=SlotRules(
                 is_patient=settings.blocking,
                 evicts=settings.idle_eviction,
@@ -92,7 +95,6 @@ class Work:
         """Take in a record of the past, at start."""
         self.catalog.apply((record,))
         self.dispatch.recall(record)
-        self.slots.recall(record)
 
     async def start(self, declared: Mapping[str, WorkerSpec]) -> Rejection | None:
         """Take up what was left, and begin; return why what is declared was refused."""

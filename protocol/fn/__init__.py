@@ -6,6 +6,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from actors.effects.slots import Slots
 from protocol.calls import Calls
+from protocol.fn.containers import remove_left
 from protocol.fn.deployment import FUNCTION
 from protocol.fn.function import Function
 from protocol.fn.functions import Functions
@@ -17,7 +18,7 @@ from protocol.fn.wants import Wants
 from protocol.gateway import Gateway
 from protocol.pb.fn import runner_pb2
 
-__all__ = ["FUNCTION", "ORIGIN", "Function", "Functions", "Rules", "servicers"]
+__all__ = ["FUNCTION", "ORIGIN", "Function", "Functions", "Rules", "remove_left", "servicers"]
 
 
 def servicers(

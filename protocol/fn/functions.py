@@ -3,7 +3,8 @@
 1. A function process has in its environment what the call's configuration says, where to listen, in
    which form, and PATH; nothing else of the server's.
 2. It runs in the directory that the function names, or else in its pod's own.
-3. It is never started again by itself: whoever needs another slot starts another pod.
+3. An image of which nothing is known is run as a container, where that is wanted (containers.py).
+4. It is never started again by itself: whoever needs another slot starts another pod.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from events.capacity import Resources
 from events.pod import ContainerSpec, PodSpec, Restart
 from projections.catalog import EntryView
+from protocol.fn import containers
 from protocol.fn.deployment import read_deployed
 from protocol.fn.function import Function
 from protocol.fn.translate.model import CallModel
@@ -42,20 +44,43 @@ def pod_of(function: Function, model: CallModel) -> Callable[[Path], PodSpec]:
 
 
 def _spec(function: Function, model: CallModel, socket: Path) -> PodSpec:
+    if function.owner:
+        return _pod(model, _container_of(function, model, socket), (), grace_s=containers.GRACE_S)
     environment = {**dict(function.environment), **dict(model.config)}
     environment |= {FORMAT: HTTP_STREAM, LISTENER: f"unix:{socket}"}
     dropped = " ".join(name for name in INHERITED if name not in environment)
+    command = ("/bin/sh", "-c", _SCRIPT, "sh", dropped, function.directory or NO_WISH, *function.command)
+    return _pod(model, command, tuple(environment.items()), grace_s=1)
+
+
+def _container_of(function: Function, model: CallModel, socket: Path) -> tuple[str, ...]:
+    listener = f"unix:{containers.SOCKETS}/{socket.name}"
+    environment = {**dict(model.config), FORMAT: HTTP_STREAM, LISTENER: listener}
+    return containers.command_of(
+        model.image,
+        owner=function.owner,
+        directory=socket.parent,
+        environment=environment.items(),
+        memory_mb=model.memory_mb,
+        tmpfs_mb=model.tmpfs_mb,
+        milli_cpus=model.milli_cpus,
+    )
+
+
+def _pod(
+    model: CallModel, command: tuple[str, ...], environment: tuple[tuple[str, str], ...], *, grace_s: int
+) -> PodSpec:
     container = ContainerSpec(
         name=CONTAINER,
-        command=("/bin/sh", "-c", _SCRIPT, "sh", dropped, function.directory or NO_WISH, *function.command),
-        environment=tuple(environment.items()),
+        command=command,
+        environment=environment,
         resources=Resources(cpu=model.milli_cpus / 1000, memory_mb=float(model.memory_mb + model.tmpfs_mb)),
         image=model.image,
     )
     return PodSpec(
         containers=(container,),
         labels=(("polyplane.worker", "function"),),
-        kill_grace_s=1,
+        kill_grace_s=grace_s,
         restart=Restart.NEVER,
         survives_server=False,
     )
@@ -67,11 +92,17 @@ class Functions:
     Args:
         configured: What the settings declare; nothing else may take their names.
         deployed: Tells what was deployed.
+        owner: Of containers: images of which nothing is known are run as such; empty to run none.
     """
 
     def __init__(
-        self, configured: Mapping[str, Function], deployed: Callable[[], Mapping[str, EntryView]]
+        self,
+        configured: Mapping[str, Function],
+        deployed: Callable[[], Mapping[str, EntryView]],
+        *,
+        owner: str = "",
     ) -> None:
+        self._owner = owner
         self._configured = dict(configured)
         self._deployed = deployed
 
@@ -79,8 +110,10 @@ class Functions:
         """Return what is run for an image, None when nothing is known of it."""
         if (function := self._configured.get(image)) is not None:
             return function
-        entry = self._deployed().get(image)
-        return None if entry is None else read_deployed(entry.manifest.body, entry.number)
+        if (entry := self._deployed().get(image)) is not None:
+            return read_deployed(entry.manifest.body, entry.number)
+        is_container = self._owner and containers.is_image(image)
+        return Function(owner=self._owner) if is_container else None
 
     def is_configured(self, image: str) -> bool:
         """Return whether the settings declare it."""

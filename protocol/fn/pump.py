@@ -262,7 +262,9 @@ class Pump:
             await self._say(self._machine.answer(head.status, head.headers))
             while not self._ends.is_set() and (piece := await exchange.piece()) is not None:
                 await self._say(self._machine.receive(piece))
-            self._conclude(self._machine.end(is_reusable=not exchange.has_more))
+            # Who answers before the request was all sent has it cut off: that process is given nothing more.
+            is_reusable = exchange.is_sent and not exchange.has_more
+            self._conclude(self._machine.end(is_reusable=is_reusable))
         except Broken as broken:
             is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
             self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))

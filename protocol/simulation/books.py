@@ -29,6 +29,7 @@ from events.receipt import CommandReceived
 from events.record import Delivery, Recorded, entity_of, id_of
 from projections.view import View, fold
 from projections.watch.selector import Selector, matches
+from protocol.simulation.call_book import CallBook
 from protocol.simulation.story import LawBroken, Story
 from protocol.simulation.task_book import TaskBook
 from protocol.vocabulary import ENTITIES
@@ -89,6 +90,7 @@ class Books:
         """By pod: the step of a workflow that changed its goal last; 0 when something else did."""
         self._ended: dict[RunKey, None] = {}
         self.tasks = TaskBook()
+        self.calls = CallBook()
         self._open: list[Recorded] = []
         self._open_views: dict[str, View] = {}
 
@@ -148,6 +150,11 @@ class Books:
         self.read_on()
         self.tasks.justify(order, self.states)
 
+    def see(self, call: str, process: str) -> None:
+        """Raise LawBroken unless a function may see the call now."""
+        self.read_on()
+        self.calls.see(call, process, self.states)
+
     # ------------------------------------------------------------ reading
 
     def _take(self, record: Recorded) -> None:
@@ -178,6 +185,9 @@ class Books:
                 ordinal += 1
         if isinstance(state, TaskState):
             self.tasks.fold(stream, record, state)
+            self.calls.fold_task(record, state)
+        if isinstance(state, WorkerState):
+            self.calls.fold_worker(record, state)
         view = fold(self.views.get(stream), record)
         if view is not None and view is not self.views.get(stream):
             self.views[stream] = self._open_views[stream] = view
@@ -234,6 +244,7 @@ class Books:
             if isinstance(self.states.get(record.stream), JobState)
         }
         self.tasks.check(records, self.states)
+        self.calls.check(records)
         noted = Noted(records[0].revision, records[-1].revision, envelope.request_id, views, versions)
         self.appends.append(noted)
         if envelope.request_id:

@@ -6,7 +6,7 @@
 3. All of it ends with the server's life, but the hosts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ from actors.effects.dispatch import TaskEngine, TaskOrder
 from actors.effects.dispatch.engine import Opener
 from actors.effects.engines.engine import Engine, Listener
 from actors.effects.engines.simulated import SimulatedEngine
+from actors.effects.slots.place import PREFIX, Places
 from actors.kernel.clock import Clock
 from actors.kernel.dispatcher import Dispatcher
 from events.capacity import Resources
@@ -168,6 +169,10 @@ class SimulatedGround:
         del openers
         return ChanceTasks(listener, LoopTime(self._loop, self.place("tasks")), self._chance, self._on_run)
 
+    def socket_places(self, path: Path) -> Places:
+        """Return directories that outlive a crash, as on a machine."""
+        return NamedPlaces(path, self._life.name)
+
     def capacity(self, path: Path) -> Resources:
         """Return what no host of ours has: all of them are declared."""
         del path
@@ -176,6 +181,24 @@ class SimulatedGround:
     def address(self) -> str:
         """Return where nobody is."""
         return "192.0.2.1"
+
+
+class NamedPlaces:
+    """Directories for sockets, named after servers."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+
+    def make(self) -> Path:
+        """Make one."""
+        place = self._path / f"{PREFIX}{self._name}"
+        place.mkdir()
+        return place
+
+    def left(self) -> Iterable[Path]:
+        """Return those that earlier servers left."""
+        return tuple(self._path.glob(f"{PREFIX}*"))
 
 
 class LaneWriter:

@@ -5,7 +5,8 @@
 2. Orders reach a host in order; those of a dead server arrive before the next one connects, or
    never. Reports are in order for one run, late, repeated, and lost when the link breaks: then all
    that is not forgotten is told again.
-3. How long a run takes is read from the labels of its spec, as for the product's simulated engine.
+3. What ends with its server is killed when that closes, and when the next one connects.
+4. How long a run takes is read from the labels of its spec, as for the product's simulated engine.
 """
 
 from collections import deque
@@ -25,6 +26,7 @@ from actors.effects.engines.engine import (
     RunOrder,
 )
 from actors.effects.engines.simulated import plan_of
+from events.pod import PodSpec
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
 from protocol.simulation.story import LawBroken, Story
 
@@ -43,6 +45,16 @@ class Justifier(Protocol):
 
     def justify_forget(self, key: RunKey) -> None:
         """Raise LawBroken unless the run's end is committed."""
+
+
+class Processes(Protocol):
+    """What runs do beside being there."""
+
+    def begin(self, key: RunKey, spec: PodSpec, finish: Callable[[int], None]) -> None:
+        """Start what a run does; it may end the run by an exit code."""
+
+    def end(self, key: RunKey) -> None:
+        """End what it does."""
 
 
 class Run:
@@ -86,11 +98,18 @@ class Host:
             self._orders.popleft()()
         self._orders.clear()
         self._link = link
+        self.end_sessions()
 
     def disconnect(self, link: "Link") -> None:
         """Be nobody's, unless somebody else has connected."""
         if self._link is link:
             self._link = None
+
+    def end_sessions(self) -> None:
+        """Kill what ends with its server."""
+        for run in list(self._runs.values()):
+            if run.order is not None and not run.order.spec.survives_server:
+                self.finish(run, signal="SIGKILL")
 
     def order(self, order: Callable[[], None]) -> None:
         """Take an order, after a while."""
@@ -185,6 +204,7 @@ class Host:
         run.running = tuple(container.name for container in spec.containers)
         for name in run.running:
             self._report(run, ContainerStarted(key=key, container=name, process=1, at=at))
+        self._machine.processes.begin(key, spec, lambda code: self.finish(run, exit_code=code))
         if run_s is not None:
             self._after(run_s, lambda: self.finish(run, exit_code=exit_code))
 
@@ -193,6 +213,7 @@ class Host:
         if run.is_ended:
             return
         run.is_ended = True
+        self._machine.processes.end(run.key)
         at = self._machine.loop.now
         for name in run.running:
             code = 0 if signal else exit_code
@@ -207,6 +228,7 @@ class Host:
         self._machine.story.tell(self.name, f"run {key.run} of {key.pod} {'vanishes' if is_lost else 'dies'}")
         if is_lost:
             run.is_ended = True
+            self._machine.processes.end(key)
             self._report(run, RunEnded(key=key, is_lost=True, message="vanished"))
         else:
             self.finish(run, signal="SIGKILL")
@@ -227,9 +249,18 @@ class Machine:
         chance: Decides how long things take.
         story: Told what begins and dies.
         justifier: Knows what is committed.
+        processes: What runs do.
     """
 
-    def __init__(self, loop: SimulatedLoop, chance: Random, story: Story, justifier: Justifier) -> None:
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        chance: Random,
+        story: Story,
+        justifier: Justifier,
+        processes: Processes,
+    ) -> None:
+        self.processes = processes
         self.loop = loop
         self.chance = chance
         self.story = story
@@ -292,6 +323,7 @@ class Link:
         if end_pods:
             raise LawBroken("service pods outlive their server", self._host.name)
         self._is_up = False
+        self._host.end_sessions()
         self._host.disconnect(self)
 
     def launch(self, order: RunOrder) -> None:

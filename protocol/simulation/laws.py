@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from actors.effects.engines.engine import RunKey
+from actors.effects.slots.house import KIND
+from actors.effects.slots.place import PREFIX
 from actors.host.fit import fit
 from actors.host.units import units
 from actors.job.state import JobState
@@ -24,6 +26,7 @@ from events.job import JobPhase
 from events.pod import PodPhase
 from events.record import id_of
 from events.task import TaskPhase
+from events.worker import WorkerPhase
 from projections.jobs import JobView
 from projections.listing import TableReader
 from projections.pods import PodView
@@ -53,6 +56,7 @@ def check_rest(books: Books, plane: SimulatedPlane, machine: Machine, now: int) 
     check_actors(books, plane)
     check_ledger(books, plane)
     check_tasks(books, plane, now)
+    check_slots(books, plane, now)
     for stream, pod in books.pods():
         check_pod(stream, pod, plane, now - books.told_at[stream], now)
     for stream, job in books.jobs():
@@ -65,8 +69,12 @@ Settled = Mapping[str, tuple[Goal, int]]
 
 
 def settled(books: Books) -> Settled:
-    """Return what a restart must leave as it is."""
-    return {stream: (pod.goal, pod.run if _is_steady(pod) else 0) for stream, pod in books.pods()}
+    """Return what a restart must leave as it is; session pods end with their server."""
+    return {
+        stream: (pod.goal, pod.run if _is_steady(pod) else 0)
+        for stream, pod in books.pods()
+        if pod.spec.survives_server
+    }
 
 
 def check_restart(books: Books, before: Settled, since: int) -> None:
@@ -175,6 +183,43 @@ def check_tasks(books: Books, plane: SimulatedPlane, now: int) -> None:
         is_kept = task.phase.is_terminal and task.phase is not TaskPhase.DELETED
         if is_kept and now > task.ended_at + task.keep_us + PATIENCE:
             raise LawBroken("nothing is kept longer than asked", f"{stream}: {task}")
+
+
+def check_slots(books: Books, plane: SimulatedPlane, now: int) -> None:
+    """No call is under way, slots are those of this server, and nothing is left of others."""
+    if books.calls.open:
+        raise LawBroken("calls come to an end", f"{books.calls.open} are under way")
+    for slot, until in books.calls.idle.items():
+        if now > until + PATIENCE:
+            raise LawBroken("idle slots end in time", f"{slot} should have ended {now - until} µs ago")
+    seats = plane.seats
+    live = {
+        id_of(stream)
+        for stream, worker in books.states.items()
+        if isinstance(worker, WorkerState)
+        and worker.spec.kind == KIND
+        and worker.phase is not WorkerPhase.DEAD
+    }
+    if live != seats.keys():
+        raise LawBroken("slots end with their server", f"{sorted(live ^ seats.keys())}")
+    for stream, pod in books.pods():
+        is_over = pod.phase not in LIVE and pod.phase not in UNPLACED
+        if not pod.spec.survives_server and not is_over and id_of(stream) not in plane.pods_of_slots:
+            raise LawBroken("session pods end with their server", f"{stream} is {pod.phase.value}")
+    places = [path for place in plane.data.path.glob(f"{PREFIX}*") for path in place.iterdir()]
+    stray = sorted(str(path) for path in {*places} - {seat.directory for seat in seats.values()})
+    if stray:
+        raise LawBroken("nothing is left of slots", f"{stray}")
+    for seat in seats.values():
+        if seat.end and not seat.is_leaving:
+            raise LawBroken("who is kept warm is alive", f"{seat.slot}: {seat.end}")
+    slots = plane.slots
+    kept = {seat.key for seat in seats.values()}
+    if slots._waiting or slots._book.waiting or slots._wants.keys() - kept:  # noqa: SLF001 - its tables
+        raise LawBroken("what is gone is forgotten", f"{slots._waiting}, {slots._wants.keys() - kept}")  # noqa: SLF001
+    for worker in plane.task_ledger.places:
+        if books.states[worker].phase is WorkerPhase.DEAD:
+            raise LawBroken("what is gone is forgotten", f"the dispatcher knows {worker}")
 
 
 def check_pod(stream: str, pod: PodState, plane: SimulatedPlane, age: int, now: int) -> None:

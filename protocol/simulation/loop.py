@@ -14,14 +14,18 @@ import asyncio
 import heapq
 from asyncio import Handle, TimerHandle
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+P = TypeVar("P", bound=asyncio.Protocol)
 Args = TypeVarTuple("Args")
+
+Connect = Callable[[asyncio.Protocol, str], Awaitable[asyncio.Transport]]
+"""Connects a protocol to the socket at a path."""
 
 MICROSECONDS = 1_000_000
 HASTE = 0.02
@@ -46,6 +50,11 @@ class Life:
 
 _lane: ContextVar[str] = ContextVar("lane", default="outside")
 _life: ContextVar[Life | None] = ContextVar("life", default=None)
+
+
+def current_life() -> Life | None:
+    """Return the life of what is being called."""
+    return _life.get()
 
 
 def context_of(lane: str, life: Life) -> Context:
@@ -76,6 +85,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Calls made so far."""
         self.failures: list[BaseException] = []
         """What was raised where nobody caught it."""
+        self.connect_unix: Connect | None = None
+        """Reaches the sockets of processes; None where there are none."""
 
     # ------------------------------------------------------------ taking steps
 
@@ -219,6 +230,15 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._order += 1
             heapq.heappush(self._timers, (when, self._order, handle, lane, life))
         return handle
+
+    async def create_unix_connection(  # type: ignore[override]  # what is asked for here, and no more
+        self, protocol_factory: Callable[[], P], path: object = None
+    ) -> tuple[asyncio.Transport, P]:
+        """Connect to the socket of a process. Raises OSError."""
+        if self.connect_unix is None:
+            raise ConnectionRefusedError("there are no sockets")
+        protocol = protocol_factory()
+        return await self.connect_unix(protocol, str(path)), protocol
 
     def create_future(self) -> asyncio.Future[Any]:
         """Make a future of this loop."""

@@ -3,8 +3,9 @@
 1. A servicer is called as gRPC calls it: with the deserialised request and a context; the endpoints
    are those of the real mount (protocol/unimplemented.py).
 2. A caller who goes away cancels the call on the server, later. A deadline does so, too.
-3. When the server crashes, what is open ends as UNAVAILABLE; what was on its way back may arrive.
-4. What a servicer raises beside an abort breaks a law.
+3. A stream of requests goes on while answers come; its messages arrive in order.
+4. When the server crashes, what is open ends as UNAVAILABLE; what was on its way back may arrive.
+5. What a servicer raises beside an abort breaks a law.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import Context
 from random import Random
-from typing import NoReturn, TypeVar, cast
+from typing import Generic, NoReturn, TypeVar, cast
 
 from google.protobuf.message import Message
 from grpc import StatusCode
@@ -61,6 +62,8 @@ class Call:
         self.sent: deque[bytes | CallFailed | None] = deque()
         """On its way to the client; None is the end."""
         self.arrived: deque[bytes | CallFailed | None] = deque()
+        self.requests: Requests | None = None
+        """What more comes from the client, None for a call with one request."""
         self.waiting: asyncio.Future[None] | None = None
         self.room: asyncio.Future[None] | None = None
 
@@ -85,6 +88,62 @@ class Call:
             self.arrived.append(self.sent.popleft())
         if self.waiting is not None and not self.waiting.done():
             self.waiting.set_result(None)
+
+
+class Requests:
+    """The client's half of a stream, as it arrives."""
+
+    def __init__(self, call: Call, later: Callable[[Callable[[], None]], None]) -> None:
+        self._call = call
+        self._later = later
+        self._said: deque[bytes | None] = deque()
+        self._arrived: deque[bytes | None] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+
+    def say(self, what: bytes | None) -> None:
+        """Send a message, None to say nothing more."""
+        self._said.append(what)
+        self._later(self._arrive)
+
+    def _arrive(self) -> None:
+        self._arrived.append(self._said.popleft())
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def read(self, read: Callable[[bytes], object]) -> AsyncIterator[object]:
+        """Yield the messages, as the server reads them."""
+        while True:
+            while not self._arrived:
+                self._waiting = self._call.loop.create_future()
+                await self._waiting
+            wire = self._arrived.popleft()
+            if wire is None:
+                return
+            yield read(wire)
+
+
+class Conversation(Generic[M]):
+    """A call that is a stream both ways, from the client's side."""
+
+    def __init__(self, call: Call, requests: Requests, answer: type[M], leave: Callable[[], None]) -> None:
+        self._call = call
+        self._requests = requests
+        self._answer = answer
+        self.leave = leave
+        """Needs no more of it; to be called once, whatever happens."""
+
+    def say(self, message: Message) -> None:
+        """Send a message."""
+        self._requests.say(message.SerializeToString())
+
+    def half_close(self) -> None:
+        """Say nothing more."""
+        self._requests.say(None)
+
+    async def hear(self) -> M | None:
+        """Wait for the next message, None at the end. Raises CallFailed."""
+        wire = await self._call.receive()
+        return None if wire is None else self._answer.FromString(wire)
 
 
 class ServerContext:
@@ -194,11 +253,25 @@ class Network:
         finally:
             self._leave(call)
 
+    def converse(
+        self,
+        path: str,
+        answer: type[M],
+        *,
+        metadata: Metadata = (),
+        timeout: float | None = None,
+    ) -> Conversation[M]:
+        """Make a call that is a stream both ways."""
+        call = self._begin(path, None, metadata, timeout)
+        requests = call.requests = Requests(call, self._later)
+        return Conversation(call, requests, answer, lambda: self._leave(call))
+
     # ------------------------------------------------------------ under way
 
-    def _begin(self, path: str, request: Message, metadata: Metadata, wait_s: float | None) -> Call:
+    def _begin(self, path: str, request: Message | None, metadata: Metadata, wait_s: float | None) -> Call:
         deadline = None if wait_s is None else self._loop.time() + wait_s
-        call = Call(self._loop, path, request.SerializeToString(), metadata, deadline)
+        wire = b"" if request is None else request.SerializeToString()
+        call = Call(self._loop, path, wire, metadata, deadline)
         self._open[call] = None
         self._later(lambda: self._reach(call))
         if wait_s is not None:
@@ -235,9 +308,10 @@ class Network:
         context = ServerContext(call, self._send)
         context.serialize = cast("Callable[[object], bytes]", endpoint.response_serializer)
         read = cast("Callable[[bytes], object]", endpoint.request_deserializer)
-        behaviour = cast("Behaviour", endpoint.unary_stream or endpoint.unary_unary)
+        behaviour = cast("Behaviour", endpoint.stream_stream or endpoint.unary_stream or endpoint.unary_unary)
         try:
-            response = await behaviour(read(call.wire), context)
+            request = read(call.wire) if call.requests is None else call.requests.read(read)
+            response = await behaviour(request, context)
             self._send(call, None if endpoint.response_streaming else context.serialize(response))
         except Aborted:
             pass

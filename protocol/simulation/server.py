@@ -16,6 +16,8 @@ from random import Random
 from actors.effects.dispatch import TaskOrder
 from actors.effects.dispatch.ledger import TaskLedger
 from actors.effects.ledger import Ledger
+from actors.effects.slots import Slots
+from actors.effects.slots.seat import Seat
 from actors.kernel.kernel import Kernel
 from events.codec import Codec
 from events.journal import Journal, MemoryBlobs, MemoryRecorder
@@ -26,11 +28,13 @@ from protocol import peloton
 from protocol.calls import Calls
 from protocol.plane import Plane, Unusable
 from protocol.settings import HostSettings, LimitSettings, RigettiSettings, Settings
+from protocol.simulation import runner
 from protocol.simulation.controller import PROCESSORS, make_servicers
 from protocol.simulation.ground import Pace, SimulatedGround
 from protocol.simulation.hosts import Machine
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
 from protocol.simulation.network import Network
+from protocol.simulation.sockets import Sockets
 from protocol.simulation.story import Story
 from protocol.unimplemented import endpoints
 from protocol.vocabulary import journal_codec
@@ -70,6 +74,21 @@ class SimulatedPlane(Plane):
 
     def _workers(self) -> Mapping[str, WorkerSpec]:
         return {name: WorkerSpec(kind="simulated") for name in self.settings.rigetti.processors}
+
+    @property
+    def seats(self) -> Mapping[str, Seat]:
+        """All slots."""
+        return self.work.slots._house._seats  # noqa: SLF001 - as above
+
+    @property
+    def slots(self) -> Slots:
+        """Who gives slots to calls."""
+        return self.work.slots
+
+    @property
+    def pods_of_slots(self) -> Mapping[str, Seat]:
+        """All slots by pod."""
+        return self.work.slots._house._pods  # noqa: SLF001 - as above
 
     def drop(self) -> None:
         """Close files, as the end of a process does."""
@@ -120,6 +139,7 @@ class Estate:
     codecs: Codecs
     recorder: MemoryRecorder
     machine: Machine
+    sockets: Sockets
     blobs: MemoryBlobs
     hosts: tuple[HostSettings, ...] = ()
     """Declared to the next server."""
@@ -148,6 +168,7 @@ class Supervisor:
         story: Told of starts and ends.
         on_commit: Told after each commit of a server.
         on_run: Told of every task that an engine is given.
+        on_serving: Told when a server is about to serve.
     """
 
     def __init__(
@@ -161,8 +182,10 @@ class Supervisor:
         story: Story,
         on_commit: Callable[[], None],
         on_run: Callable[[TaskOrder], None],
+        on_serving: Callable[[], None],
     ) -> None:
         self._on_run = on_run
+        self._on_serving = on_serving
         self._loop = loop
         self._chance = chance
         self._estate = estate
@@ -198,6 +221,7 @@ class Supervisor:
         settings = Settings(
             data=str(self._estate.path),
             hosts=self._estate.hosts,
+            fn=runner.by_chance(chance),
             rigetti=RigettiSettings(processors=dict(PROCESSORS)),
             limits=LimitSettings(
                 mailbox=10_000 if self._pace.is_calm else chance.choice((3, 10_000)),
@@ -236,9 +260,11 @@ class Supervisor:
         controller = make_servicers(
             plane.task_gateway, gateway.new_id, chance, lambda: self._loop.now, self._estate.keep_us
         )
+        functions = runner.make_runner(plane, lambda: self._loop.now)
+        self._on_serving()
         paths = {
             path: endpoint
-            for service, servicer in {**servicers, **controller}.items()
+            for service, servicer in {**servicers, **controller, **functions}.items()
             for path, endpoint in endpoints(service, servicer)
         }
         self._network.connect(paths, life)
@@ -262,6 +288,7 @@ class Supervisor:
         self._story.tell(life.name, why)
         self.is_serving = self.is_stopping = False
         self._loop.end(life)
+        self._estate.sockets.end(life)
         self._network.cut()
         plane.drop()
         self.plane = self.ground = None

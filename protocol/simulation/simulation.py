@@ -23,13 +23,16 @@ import structlog
 
 from events.journal import Journal, MemoryBlobs, MemoryRecorder
 from protocol.simulation.books import Books
+from protocol.simulation.callers import Caller
 from protocol.simulation.clients import Client
+from protocol.simulation.functions import Functions
 from protocol.simulation.ground import Pace
 from protocol.simulation.hosts import Machine
 from protocol.simulation.laws import check_rest, check_restart, settled
 from protocol.simulation.loop import SimulatedLoop
 from protocol.simulation.network import Network
 from protocol.simulation.server import Codecs, Estate, Supervisor
+from protocol.simulation.sockets import Sockets
 from protocol.simulation.story import EPOCH, LawBroken, Story
 from protocol.simulation.submitters import Ids, Submitter
 from protocol.simulation.trouble import ALL, Kind, Trouble, hosts
@@ -38,6 +41,9 @@ from protocol.simulation.wishes import Known, Wishes
 
 STEPS = 1_800
 """Steps of a storm."""
+OF_CALLS = 0.25
+"""Share of simulations that are about calls of functions: many callers, nobody else but a watcher, one host,
+and servers that live for longer, so that slots are used again, become idle and make room for each other."""
 REST = 60_000_000
 """Microseconds of calm before the laws are looked at."""
 BOUND = 400_000
@@ -99,14 +105,19 @@ class Simulation:
         recorder, blobs = MemoryRecorder(f"simulation-{seed}"), MemoryBlobs()
         journal = Journal.in_memory(codecs.journal, recorder=recorder, blobs=blobs)
         self._books = Books(journal.reader(), self.story)
-        self._machine = Machine(self._loop, self._chance("hosts"), self.story, self._books)
+        self._sockets = Sockets(self._loop, self._chance("sockets"))
+        functions = Functions(self._loop, self._chance("functions"), self.story, self._sockets, self._books)
+        self._machine = Machine(self._loop, self._chance("hosts"), self.story, self._books, functions)
+        self._is_of_calls = self._chance("kind").random() < OF_CALLS
+        declared = hosts(self._chance("declared"))
         estate = Estate(
             path=path,
             codecs=codecs,
             recorder=recorder,
             blobs=blobs,
             machine=self._machine,
-            hosts=hosts(self._chance("declared")),
+            sockets=self._sockets,
+            hosts=declared[:1] if self._is_of_calls else declared,
             keep_us=self._chance("keep").choice((15_000_000, 10_000_000_000)),
         )
         self._network = Network(self._loop, self._chance("network"))
@@ -120,6 +131,7 @@ class Simulation:
             story=self.story,
             on_commit=self._committed,
             on_run=self._books.justify_run,
+            on_serving=self._check_start,
         )
         self._trouble = Trouble(
             chance=self._chance("trouble"),
@@ -127,11 +139,12 @@ class Simulation:
             estate=estate,
             supervisor=self._supervisor,
             story=self.story,
+            is_rare=self._is_of_calls,
         )
         self._people()
 
     def _people(self) -> None:
-        chance, known = self._chance("people"), Known()
+        chance, known, few = self._chance("people"), Known(), self._is_of_calls
         wishes = Wishes(self._chance("wishes"), known)
         self._clients = [
             Client(
@@ -144,7 +157,7 @@ class Simulation:
                 story=self.story,
                 is_over=lambda: self._is_calm,
             )
-            for number in range(1, chance.randint(2, 5))
+            for number in range(1, 1 if few else chance.randint(2, 5))
         ]
         ids = Ids()
         self._submitters = [
@@ -157,7 +170,18 @@ class Simulation:
                 story=self.story,
                 is_over=lambda: self._is_calm,
             )
-            for number in range(1, self._chance("submitters").randint(2, 3))
+            for number in range(1, 1 if few else self._chance("submitters").randint(2, 3))
+        ]
+        self._callers = [
+            Caller(
+                f"caller-{number}",
+                chance=self._chance(f"caller-{number}"),
+                network=self._network,
+                books=self._books,
+                story=self.story,
+                is_over=lambda: self._is_calm,
+            )
+            for number in range(1, 6 if few else self._chance("callers").randint(1, 2))
         ]
         self._watchers = [
             WatchingClient(
@@ -170,7 +194,7 @@ class Simulation:
                 is_over=lambda: self._is_calm,
                 max_behind=self._machine.watcher_behind,
             )
-            for number in range(1, chance.randint(2, 5))
+            for number in range(1, 2 if few else chance.randint(2, 5))
         ]
 
     def _chance(self, what: str) -> Random:
@@ -188,6 +212,7 @@ class Simulation:
                 broken = error
                 self.story.tell("broken", f"{type(error).__name__}: {error}")
             self._is_over = True
+            self._sockets.bury()
             self._loop.bury([*self._supervisor.lives, self._loop.outside])
             if self._supervisor.plane is not None:
                 self._supervisor.plane.drop()
@@ -205,11 +230,13 @@ class Simulation:
         people = [self._loop.start(client.run(), f"client-{n}") for n, client in enumerate(self._clients)]
         for number, submitter in enumerate(self._submitters):
             people.append(self._loop.start(submitter.run(), f"submitter-{number}"))
+        for number, caller in enumerate(self._callers):
+            people.append(self._loop.start(caller.run(), f"caller-{number}"))
         for number, watcher in enumerate(self._watchers):
             self._loop.start(watcher.run(), f"watcher-{number}")
         self._go(lambda: self._loop.steps >= self._steps)
         self.story.tell("simulation", "calm")
-        self._pace.is_calm = self._network.is_calm = self._machine.is_calm = True
+        self._pace.is_calm = self._network.is_calm = self._machine.is_calm = self._sockets.is_calm = True
         if self._trouble.end() or self._chance("calm").random() < 0.5:  # noqa: PLR2004
             self._supervisor.crash("is replaced")
         enough = self._loop.steps + self._steps // 5
@@ -258,6 +285,10 @@ class Simulation:
                 raise LawBroken("things come to an end", f"{BOUND} steps were not enough")
 
     # ------------------------------------------------------------ what is heard
+
+    def _check_start(self) -> None:
+        self._books.read_on()
+        self._books.calls.check_start()
 
     def _committed(self) -> None:
         self._books.read_on()

@@ -30,10 +30,10 @@ class Kind(StrEnum):
 
 
 ALL: tuple[Kind, ...] = tuple(Kind)
-RATE = 0.005
+RATE, RARE = 0.005, 0.001
 """Chance of trouble after each step."""
-AT_COMMIT = 0.01
-"""Chance that a commit is the last thing that a server does."""
+AT_COMMIT = 2.0
+"""How much more likely it is that a commit is the last thing that a server does."""
 _DISK = (Fault.BEFORE_INSERT, Fault.UNKNOWN_STORED, Fault.UNKNOWN_ABSENT, Fault.UNKNOWN_FOR_GOOD)
 _WEIGHTS = {Kind.CRASH: 4, Kind.STOP: 1, Kind.DISK: 5, Kind.RUN: 4, Kind.LINK: 4, Kind.HOST: 1}
 
@@ -61,10 +61,18 @@ class Trouble:
         estate: Of the servers.
         supervisor: Of the servers.
         story: Told of it.
+        is_rare: Whether servers live for longer.
     """
 
     def __init__(
-        self, *, chance: Random, kinds: Sequence[Kind], estate: Estate, supervisor: Supervisor, story: Story
+        self,
+        *,
+        chance: Random,
+        kinds: Sequence[Kind],
+        estate: Estate,
+        supervisor: Supervisor,
+        story: Story,
+        is_rare: bool = False,
     ) -> None:
         self._chance = chance
         self._kinds = [kind for kind in ALL if kind in kinds]
@@ -76,6 +84,7 @@ class Trouble:
         self._supervisor = supervisor
         self._story = story
         self._is_last_commit = False
+        self._rate = RARE if is_rare else RATE
         self.is_over = False
 
     def after_step(self) -> None:
@@ -85,12 +94,13 @@ class Trouble:
         if self._is_last_commit:
             self._is_last_commit = False
             self._supervisor.crash("crashes after a commit")
-        elif self._kinds and self._chance.random() < RATE:
+        elif self._kinds and self._chance.random() < self._rate:
             self._make(self._chance.choices(self._kinds, self._weights)[0])
 
     def at_commit(self) -> None:
         """Perhaps let the server end before it hears of its commit."""
-        if not self.is_over and Kind.CRASH in self._kinds and self._chance.random() < AT_COMMIT:
+        is_crash = not self.is_over and Kind.CRASH in self._kinds
+        if is_crash and self._chance.random() < AT_COMMIT * self._rate:
             self._is_last_commit = True
 
     def end(self) -> bool:

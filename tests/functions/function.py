@@ -109,6 +109,12 @@ def garbage(call: Call, _: bytes) -> None:
     call.connection.sendall(b"\0\1\2 what is this\r\n\r\n")
 
 
+def raw(call: Call, body: bytes) -> None:
+    """Answer with these very bytes, and nothing more."""
+    call.connection.sendall(body)
+    time.sleep(1000)
+
+
 def cut(call: Call, _: bytes) -> None:
     """Answer half."""
     call.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
@@ -162,8 +168,8 @@ def forks(call: Call, _: bytes) -> None:
 WORDS: dict[bytes, Callable[[Call, bytes], None]] = {
     each.__name__.encode(): each
     for each in (
-        echo, told, status, large, endless, header, headers, continues, garbage, cut, closes, more, crash,
-        sleep, hangs, says, floods, forks,
+        echo, told, status, large, endless, header, headers, continues, garbage, raw, cut, closes, more,
+        crash, sleep, hangs, says, floods, forks,
     )
 }  # fmt: skip
 
@@ -212,6 +218,18 @@ def listen(path: Path) -> None:
     server.listen(8)
     if mode in {"", "stubborn", "unaccepting"}:
         path.symlink_to(hidden.name)
+    if mode == "refusing":
+        path.symlink_to(hidden.name)
+        server.close()
+        time.sleep(1000)
+    if mode == "loud":
+        for _ in range(10_000):
+            sys.stderr.write("x" * 1023 + "\n")
+        path.symlink_to(hidden.name)
+    if mode == "closing":
+        path.symlink_to(hidden.name)
+        while True:
+            server.accept()[0].close()
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if mode == "unaccepting":

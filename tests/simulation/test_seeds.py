@@ -12,7 +12,7 @@ from protocol.simulation.trouble import ALL
 
 SEEDS = 500
 SHARD = 25
-SHORT = 1_100
+SHORT = 1_400
 """Steps of a storm where there is little time; a soak has longer ones."""
 SOAKED = int(os.environ.get("SEEDS") or 5_000)
 SOAK_SHARD = 500

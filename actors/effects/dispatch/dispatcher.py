@@ -304,8 +304,12 @@ class Dispatch:
         if not seat.steps:
             self._call_round(worker)
             return
+        if not (commands := seat.steps[0].commands()):  # nothing is known of the worker any more
+            seat.steps.popleft()
+            self._next(worker)
+            return
         seat.is_asking = True
-        self._kernel.ask_together(seat.steps[0].commands()).then(lambda done: self._answered(worker, done))
+        self._kernel.ask_together(commands).then(lambda done: self._answered(worker, done))
 
     def _answered(self, worker: str, done: LoopFuture[tuple[Answer, ...]]) -> None:
         seat = self._seat(worker)

@@ -1,7 +1,8 @@
 """What waits for whom, and who has what: a fold of what tasks and workers have committed.
 
 1. A queue is in the order of the journal.
-2. The fold of a commit says which workers may have something to do now.
+2. Nothing is kept of a worker that is dead and has no task left.
+3. The fold of a commit says which workers may have something to do now.
 """
 
 from dataclasses import dataclass, field
@@ -60,11 +61,20 @@ class TaskLedger:
         self._waits_for: dict[str, str] = {}
 
     def place(self, worker: str) -> Place:
-        """Return the books of a worker."""
+        """Return the books of a worker; those of one that is not known are empty."""
+        return self.places.get(worker) or Place()
+
+    def _open(self, worker: str) -> Place:
         place = self.places.get(worker)
         if place is None:
             place = self.places[worker] = Place()
         return place
+
+    def _tidy(self, worker: str) -> None:
+        """Forget a worker that is dead and has nothing: of those that come and go nothing is to be kept."""
+        place = self._open(worker)
+        if place.phase is WorkerPhase.DEAD and not (place.task or place.queue or place.left):
+            del self.places[worker]
 
     def fold(self, record: Recorded) -> str:
         """Take in what was committed; return the worker that may have something to do, empty for none."""
@@ -81,7 +91,7 @@ class TaskLedger:
     def _fold_task(self, task: str, event: object) -> str:
         match event:
             case TaskQueued():
-                self.place(event.worker).queue[task] = event.limit_us
+                self._open(event.worker).queue[task] = event.limit_us
                 self._waits_for[task] = event.worker
                 return event.worker
             case TaskAssigned():
@@ -101,17 +111,18 @@ class TaskLedger:
         return ""
 
     def _place_of(self, task: str) -> Place:
-        return self.place(self._waits_for[task])
+        return self._open(self._waits_for[task])
 
     def _end(self, task: str) -> str:
         worker = self._waits_for.pop(task)
-        place = self.place(worker)
+        place = self._open(worker)
         place.queue.pop(task, None)
         place.left.pop(task, None)
+        self._tidy(worker)
         return worker
 
     def _fold_worker(self, worker: str, event: object) -> str:
-        place = self.place(worker)
+        place = self._open(worker)
         match event:
             case WorkerRegistered():
                 place.is_known, place.phase = True, WorkerPhase.REGISTERED
@@ -135,6 +146,8 @@ class TaskLedger:
             case WorkerDied():
                 self.worker_of.pop(place.pod, None)
                 place.phase, place.pod = WorkerPhase.DEAD, ""
+                self._tidy(worker)
             case _:
+                self._tidy(worker)
                 return ""
         return worker

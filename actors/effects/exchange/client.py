@@ -134,6 +134,11 @@ class Exchange(asyncio.Protocol):
         return True
 
     @property
+    def is_sent(self) -> bool:
+        """Whether all of the request was sent."""
+        return self._request is not Half.BODY
+
+    @property
     def has_more(self) -> bool:
         """Whether something came after the end of the answer."""
         return self._answer.is_over and self._answer.waiting > 0

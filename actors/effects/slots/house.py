@@ -5,9 +5,7 @@
 3. What an earlier server left on disk is removed at start; its workers were lost with it (see dispatch).
 """
 
-import os
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Protocol
 
 from actors.effects.rooms import Fits, Full, Verdict
 from actors.effects.slots.lease import Start, Want
+from actors.effects.slots.place import Places
 from actors.effects.slots.seat import SOCKET, NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
@@ -24,18 +23,16 @@ from actors.kernel.request import TRANSIENT, Answer
 from actors.worker.commands import CallWorker, DrainWorker, ReadyWorker, RegisterWorker
 from events.journal import Outcome
 from events.pod import PodContainerExited, PodContainerStarted, PodDeleted, PodEnded, PodPlaced, PodSpec
-from events.record import Recorded, entity_of, id_of
-from events.worker import WorkerCalled, WorkerRegistered, WorkerSpec
+from events.record import entity_of, id_of
+from events.worker import WorkerCalled, WorkerSpec
 
 KIND = "slot"
 DIRECTORY = "directory"
-"""Label of a worker: where its socket is, so that the next server can remove it."""
-PREFIX = "polyplane-slots-"
+"""Label of a worker: where its socket is."""
 PAUSE_S = 1.0
 SPECIMENS = 256
 """Pods that are remembered for the question whether there is room for one."""
-MAX_PATH = 107
-"""Longest path of a socket on Linux."""
+
 HEEDED = frozenset({WorkerCalled, PodPlaced, PodContainerStarted, PodContainerExited, PodEnded, PodDeleted})
 """Classes of events that say what becomes of a seat."""
 
@@ -83,7 +80,9 @@ class House:
         listen_s: float,
         header_limit: int,
         told: Told,
+        places: Places,
     ) -> None:
+        self._places = places
         self._kernel = kernel
         self._placing = placing
         self._clock = clock
@@ -100,7 +99,6 @@ class House:
         self._full: dict[bytes, int] = {}
         """For whom there was no room, with the growth until then; nothing of ours has ended since."""
         self._base: Path | None = None
-        self._left: set[Path] = set()
         kernel.observe(self._observe)
 
     def __iter__(self) -> Iterator[Seat]:
@@ -110,18 +108,10 @@ class House:
         """Return a seat, None when nothing is left of it."""
         return self._seats.get(slot)
 
-    def recall(self, record: Recorded) -> None:
-        """Take in a record of the past, at start."""
-        if isinstance(record.event, WorkerRegistered) and record.event.spec.kind == KIND:
-            directory = Path(dict(record.event.spec.labels).get(DIRECTORY, "")).parent
-            if directory.name.startswith(PREFIX):
-                self._left.add(directory)
-
     def start(self) -> None:
         """Remove what an earlier server left."""
-        for directory in self._left:
+        for directory in self._places.left():
             shutil.rmtree(directory, ignore_errors=True)
-        self._left.clear()
 
     def close(self) -> None:
         """Let go of everything; what runs ends with its pods."""
@@ -218,15 +208,11 @@ class House:
         try:
             directory.mkdir(mode=0o700)
         except OSError as error:
-            raise NotUp(f"its directory cannot be made: {error.strerror}") from None
+            raise NotUp(f"its directory cannot be made: {error.strerror}", is_ours=True) from None
 
     def _directory(self) -> Path:
         if self._base is None:
-            runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-            longest = len(f"/{PREFIX}12345678/123456789012/{SOCKET}")
-            is_short = bool(runtime) and len(os.fsencode(runtime)) + longest <= MAX_PATH
-            parent = runtime if is_short and os.access(runtime, os.W_OK) else "/tmp"  # noqa: S108 - as above
-            self._base = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            self._base = self._places.make()
         return self._base
 
     # ------------------------------------------------------------ ends
@@ -304,4 +290,4 @@ class House:
 
 def _accepted(answer: Answer) -> None:
     if isinstance(answer, Rejection):
-        raise NotUp(answer.reason)
+        raise NotUp(answer.reason, is_ours=answer.code in TRANSIENT)

@@ -24,9 +24,11 @@ PAUSE_S = 0.002
 class NotUp(Exception):  # noqa: N818 - said of the slot
     """The slot did not come up; the text says why."""
 
-    def __init__(self, reason: str, *, is_late: bool = False) -> None:
+    def __init__(self, reason: str, *, is_late: bool = False, is_ours: bool = False) -> None:
         super().__init__(reason)
         self.is_late = is_late
+        self.is_ours = is_ours
+        """Whether it is no fault of what runs in it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -21,6 +21,7 @@ from actors.effects.slots.book import Action, Book, Grant, Idle, Refuse, Retire,
 from actors.effects.slots.house import House, Placing, Told
 from actors.effects.slots.lease import Asked, End, Lease, NoSlot, SlotRules, Want
 from actors.effects.slots.lease import Start as Birth
+from actors.effects.slots.place import Places
 from actors.effects.slots.seat import NotUp, Seat
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
@@ -33,7 +34,6 @@ from actors.worker.commands import (
     LoseWorker,
     TakeTask,
 )
-from events.record import Recorded
 from events.task import FailureKind
 
 PAUSE_S = 1.0
@@ -65,6 +65,7 @@ class Slots:
         spawn: Callable[[Awaitable[None]], object],
         new_id: Callable[[], str],
         rules: SlotRules,
+        places: Places,
     ) -> None:
         self._kernel = kernel
         self._clock = clock
@@ -84,6 +85,7 @@ class Slots:
             listen_s=rules.listen_s,
             header_limit=rules.header_limit,
             told=told,
+            places=places,
         )
         self._wants: dict[bytes, Want] = {}
         """One want of each key for which there is somebody or something."""
@@ -99,10 +101,6 @@ class Slots:
         return self._book.slots
 
     # ------------------------------------------------------------ start and end
-
-    def recall(self, record: Recorded) -> None:
-        """Take in a record of the past, at start."""
-        self._house.recall(record)
 
     def start(self) -> None:
         """Remove what an earlier server left."""
@@ -178,7 +176,10 @@ class Slots:
         try:
             return await asyncio.shield(connecting)
         except OSError as error:
-            self._discard(seat, f"it cannot be connected to: {error}")
+            reason, is_new = f"it cannot be connected to: {error}", seat.start is not None
+            self._discard(seat, reason)
+            if is_new:  # another one would be no better: each would be started for nothing
+                raise NoSlot(Why.FAILED, reason) from None
             return None
         except asyncio.CancelledError:
             connecting.add_done_callback(lambda done: self._leave(seat, done))
@@ -275,10 +276,11 @@ class Slots:
             return
         if not (lease.exchange.is_ready or lease.exchange.again()):
             seat.disconnect()
-        if is_kept:
+        # Its process may have ended while that was stored: then it was busy still, and nobody took note.
+        if is_kept and not seat.end:
             self._play(self._book.free(seat.slot))
         else:
-            self._discard(seat, end.message)
+            self._discard(seat, seat.end or end.message)
 
     # ------------------------------------------------------------ what the book wants
 
@@ -308,6 +310,8 @@ class Slots:
         if granted is None or granted.done():
             return
         if (failure := self._failure) is not None and why is Why.FAILED:
+            # What could not be stored, or made, is no fault of the function's: it may be tried elsewhere.
+            why = Why.CLOSED if failure.is_ours else why
             granted.set_exception(NoSlot(why, str(failure), is_late=failure.is_late))
         else:
             granted.set_exception(NoSlot(why))
@@ -358,7 +362,10 @@ class Slots:
         return self._house.judge(self._wants[key], evictable)
 
     def _see_up(self, seat: Seat) -> None:
-        self._play(self._book.ready(seat.slot))
+        if seat.end:  # as it was stored that it was ready
+            self._see_failure(seat, NotUp(seat.end))
+        else:
+            self._play(self._book.ready(seat.slot))
 
     def _see_failure(self, seat: Seat, failure: NotUp) -> None:
         self._failure = failure

@@ -231,3 +231,16 @@ def test_the_first_task_has_the_program() -> None:
     assert isinstance(second, TaskQueued)
     assert (first.program, first.program_of) == (PROGRAM, "")
     assert (second.program, second.program_of) == (None, "task/a")
+
+
+def test_of_a_worker_that_is_dead_nothing_is_kept() -> None:
+    """Workers come and go, one for each process that is kept warm: their books must not grow for ever."""
+    hall = Hall()
+    hall.submit("a")
+    hall.wait(2 * SECOND)
+    assert list(hall.dispatch._ledger.places) == [W]
+    hall.tell(W, DrainWorker())
+    hall.tell(W, DrainWorker())
+    assert hall.state(W).phase is WorkerPhase.DEAD
+    assert hall.dispatch._ledger.places == {}
+    assert hall.dispatch._ledger.worker_of == {}

@@ -13,7 +13,7 @@ import pytest_asyncio
 from actors.effects.exchange import BadSocket, Broken, Exchange, Trouble, find_socket
 from tests.functions import function
 
-PATIENCE_S = 60.0
+PATIENCE_S = 15.0
 LIMIT = 8_192
 CHUNKED = ((b"Host", b"localhost"), (b"Transfer-Encoding", b"chunked"))
 Start = Callable[..., Awaitable[Path]]
@@ -197,3 +197,17 @@ async def test_a_link_must_not_lead_out_of_its_directory(tmp_path: Path) -> None
         with pytest.raises(BadSocket):
             await find_socket(inner, "lsnr.sock")
         link.unlink()
+
+
+@pytest.mark.asyncio
+async def test_a_request_is_sent_when_its_end_is(start: Start) -> None:
+    """An answer may come before: then the rest of the request goes nowhere, and is known not to be sent."""
+    exchange = await Exchange.open(await start(), header_limit=LIMIT)
+    exchange.begin("POST", "/call", (*CHUNKED, (b"X-Test", b"early")))
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await exchange.head()).status == 200
+        exchange.put(b"part")
+        before = exchange.is_sent
+        exchange.put_end()
+    assert (before, exchange.is_sent) == (False, True)
+    exchange.close()

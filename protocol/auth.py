@@ -84,6 +84,11 @@ class Authenticator:
         self._tokens: tuple[tuple[bytes, Principal], ...] = ()
         self.reload()
 
+    @property
+    def asks_for_tokens(self) -> bool:
+        """False when everybody is `LOCAL`; never changes."""
+        return self._path is not None
+
     def reload(self) -> None:
         """Read the tokens again. Raises BadTokens, and then goes on with those it had."""
         if self._path is not None:

@@ -16,15 +16,13 @@ from actors.task.state import TaskState
 from actors.worker.state import WorkerState
 from events.record import Recorded, entity_of
 from events.task import TaskFailed, TaskPhase, TaskQueued, TaskStarted, TaskSucceeded
-from events.worker import WorkerDied, WorkerFreed, WorkerLost, WorkerPhase, WorkerTook
+from events.worker import WorkerCalled, WorkerDied, WorkerFreed, WorkerLost, WorkerPhase, WorkerTook
 from protocol.fn.wants import PROGRAM
 from protocol.simulation.story import LawBroken
 
 KIND = "slot"
 IDLE = "IDLE_S"
 """What the configuration of every call says: how long its slot may be idle."""
-HASTE = 500_000
-"""Microseconds by which a slot may end early: it may be timed from before it is stored that it is idle."""
 PATIENCE = 30_000_000
 """Microseconds that a slot may take to end."""
 
@@ -43,6 +41,8 @@ class CallBook:
         """How long each slot may be idle, in microseconds."""
         self._idle: dict[str, int] = {}
         """Since when slots are idle."""
+        self._called: dict[str, int] = {}
+        """When slots that have done nothing yet were called: some time later they listen, and are timed."""
 
     @property
     def open(self) -> Sequence[str]:
@@ -83,9 +83,14 @@ class CallBook:
         since = self._idle.pop(stream, None)
         if state.phase is WorkerPhase.IDLE:
             self._idle[stream] = at if since is None else since
+        if isinstance(record.event, WorkerCalled):
+            self._called[stream] = at
+        elif isinstance(record.event, WorkerTook):
+            self._called.pop(stream, None)
         if isinstance(record.event, WorkerDied) and record.event.reason == "idle":
             was_idle = at - (at if since is None else since)
-            if not self._slots[stream] - HASTE <= was_idle <= self._slots[stream] + PATIENCE:
+            at_most = at - self._called[stream] if stream in self._called else was_idle
+            if at_most < self._slots[stream] or was_idle > self._slots[stream] + PATIENCE:
                 raise LawBroken(
                     "idle slots end in time", f"{stream} ends after {was_idle}, not {self._slots[stream]}"
                 )

@@ -32,7 +32,7 @@ KEPT = frozenset(
         *("Directory._actors", "Directory._idle", "Directory._finished", "EntityActor", "EntityActor.seen"),
         *("Mailbox", "WorkerState", "PodState", "TaskState", "PodContainerExited", "EndReason"),
         *("Resources", "PodSpec", "ContainerSpec", "WorkerSpec"),
-        *("Committer._versions", "Interned._packed"),
+        *("Committer._versions", "Shared._packed"),
         *("Timers._armed", "_LoopTimer", "DeleteTask"),
     }
 )

@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## a service of real processes; its server is killed and comes back, then a process; a stop
 	$(BIN)/python examples/demo.py
 
-test: $(STAMP)  ## every law and example, in minutes
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not soak' --cov --cov-report=term-missing:skip-covered
+test: $(STAMP)  ## every law and example, in minutes; what actors decide to the last branch
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not soak' --cov --cov-report=term-missing:skip-covered tests/actors
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not soak' --ignore tests/actors
 
 lint: $(STAMP)  ## style, types, architecture, spelling
 	$(BIN)/ruff check .

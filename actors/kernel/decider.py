@@ -89,8 +89,11 @@ class Decision:
     def __eq__(self, other: object) -> bool:
         """Tell whether the same is to become true; `states` only say how it was worked out."""
         if not isinstance(other, Decision):
-            return NotImplemented
+            return False
         return (self.events, self.opens, self.result) == (other.events, other.opens, other.result)
+
+    def __ne__(self, other: object) -> bool:  # a struct would compare all fields here
+        return not self == other
 
     def __hash__(self) -> int:
         return hash((self.events, self.opens))

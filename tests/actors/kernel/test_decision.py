@@ -6,6 +6,7 @@ from actors.kernel.decider import Decision, Opening
 def test_the_states_in_between_make_no_difference() -> None:
     plain, folded = Decision(events=("a",)), Decision(events=("a",), states=(1,))
     assert plain == folded
+    assert not plain != folded  # noqa: SIM202 - both ways are asked
     assert hash(plain) == hash(folded)
 
 

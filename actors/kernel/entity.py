@@ -251,14 +251,14 @@ class EntityActor(pykka.Actor):
         self.version = self.committed = version
         if event.__class__ is not CommandReceived:
             self.state = self.entity.evolve(self.state, stream, event)
-        is_news = False
         delivered, delivery = envelope.delivered, envelope.delivery
-        for named, cursor in delivered:
-            if named == stream:
-                is_news = cursor != self.sent_until
-                self.sent_until = cursor
         if delivery is not None and (not delivered or delivered[0][0] == stream):
             self._mark(delivery)
+        if not delivered:
+            return False
+        cursor = dict(delivered).get(stream, self.sent_until)
+        is_news = cursor != self.sent_until
+        self.sent_until = cursor
         return is_news
 
     def restore(

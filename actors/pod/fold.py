@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sys import intern
 from typing import assert_never
 
-from actors.pod.state import PodState, begun_again, born, phase_after
+from actors.pod.state import PLAIN, PodState, begun_again, born
 from events.frozen import replace
 from events.goal import Goal
 from events.pod import (
@@ -44,7 +44,7 @@ def evolve(state: PodState | None, _stream: str, event: PodEvent) -> PodState:
         return born(event)
     if state is None:
         raise ValueError(f"the stream of a pod begins with {type(event).__name__}")
-    phase = phase_after(state.phase, event)
+    phase = PLAIN[state.phase].get(event.__class__, state.phase)
     match event:
         case PodLaunching() | PodLaunched() | PodStarting() | PodRunning() | PodDeleted():
             return replace(state, phase=phase)
@@ -65,7 +65,7 @@ def evolve(state: PodState | None, _stream: str, event: PodEvent) -> PodState:
             return replace(state, phase=phase, stop_reason=event.reason)
         case PodEnded():
             count, due = event.failure_count, event.restart_at
-            return replace(state, phase=phase, failure_count=count, restart_at=due)
+            return replace(state, phase=event.phase, failure_count=count, restart_at=due)
         case PodRunStarted():
             return begun_again(state, event)
         case PodReconfigured():

@@ -176,7 +176,7 @@ SENDERS: frozenset[type[PodEvent]] = frozenset(
 )
 """Events at which the pod tells its owner how it is."""
 
-_ONLY: Mapping[PodPhase, Mapping[type, PodPhase]] = {
+PLAIN: Mapping[PodPhase, Mapping[type, PodPhase]] = {
     phase: {
         kind: after[0]
         for kind, after in TRANSITIONS.get(phase, {}).items()
@@ -189,16 +189,13 @@ _ONLY: Mapping[PodPhase, Mapping[type, PodPhase]] = {
 
 def phase_after(phase: PodPhase, event: PodEvent) -> PodPhase:
     """Return the phase that an event leads to. Total: what the table lacks changes nothing."""
-    after = _ONLY[phase].get(event.__class__)
-    if after is not None:
-        return after
     match event:
         case PodCreated():
             return P.INITIALIZED if event.goal is Goal.RUNNING else P.KILLED
         case PodEnded():
             return event.phase
         case _:
-            return phase
+            return PLAIN[phase].get(event.__class__, phase)
 
 
 def is_finished(state: PodState) -> bool:

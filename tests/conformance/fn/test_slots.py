@@ -113,7 +113,7 @@ def test_who_waits_for_room_gets_it(patient: Client) -> None:
 def test_who_waits_too_long_is_refused_before_his_deadline(patient: Client) -> None:
     holding = patient.engage(try_call(fn_id="held", memory=200, timeout=30), frame(b"x"))
     until(lambda: patient.status().active == 1)
-    answer = patient.tell((try_call(fn_id="late", memory=200), *frames(b"y")), timeout=1)
+    answer = patient.tell((try_call(fn_id="late", memory=200), *frames(b"y")), timeout=4)
     assert answer.code is grpc.StatusCode.OK
     assert answer.verdict == BUSY
     holding.call.cancel()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CHANGING = re.compile(r"(?<=polyplane-demo-)\w+|[0-9a-f…]*\d[0-9a-f.]*")
+CHANGING = re.compile(r"(?<=polyplane-demo-)\w+|…[0-9a-f]+|[0-9a-f]*\d[0-9a-f.]*")
 """Numbers, ids and names of directories."""
 
 

@@ -1,8 +1,7 @@
 """`polyplane`: the commands, their flags and what they are for.
 
 1. This module imports nothing slow: each command brings what it needs when it is called.
-2. A command is a client of the server's public API and knows nothing of its insides; `serve`, `config`
-   and `stop --all` alone read settings.
+2. A command is a client of the public API; `serve`, `config` and `stop --all` alone read settings.
 3. Every command ends with a code of `protocol/cli/exits.py`, and says what went wrong in one line.
 """
 
@@ -397,6 +396,5 @@ def main() -> None:
     """Run `polyplane`, and end the process with its exit code."""
     from protocol.cli.ending import end
 
-    # Before it is imported: its own lines have another form, and tell nothing that it does not raise.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines tell nothing that it does not raise
     sys.exit(end(lambda: app(standalone_mode=False)))

@@ -38,12 +38,6 @@ def configure() -> None:
             ],
         )
     )
-    foreign.addFilter(is_news)
     root = logging.getLogger()
     root.handlers[:] = [foreign]
     root.setLevel(logging.WARNING)
-
-
-def is_news(record: logging.LogRecord) -> bool:
-    """Tell whether a line of a library says more than that a client went away."""
-    return not (record.name.startswith("grpc") and "ExecuteBatchError" in record.getMessage())

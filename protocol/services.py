@@ -6,7 +6,6 @@
 from collections.abc import Callable, Mapping
 from typing import cast
 
-import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_channelz.v1 import channelz_pb2
 from grpc_channelz.v1._async import ChannelzServicer
@@ -16,7 +15,7 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from protocol.health import Health
 from protocol.pb.backend.api.v1beta1 import error_pb2
-from protocol.unimplemented import SERVICES, Before, as_it_is, mount
+from protocol.unimplemented import SERVICES, Before, Mountable, as_it_is, mount
 
 HEALTH = cast("ServiceDescriptor", health_pb2.DESCRIPTOR.services_by_name["Health"])
 REFLECTION = cast("ServiceDescriptor", reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"])
@@ -27,7 +26,7 @@ UNREFERENCED = (error_pb2.DESCRIPTOR,)
 
 
 def mount_services(
-    server: grpc.aio.Server,
+    server: Mountable,
     facades: Mapping[ServiceDescriptor, object],
     is_serving: Callable[[], bool],
     before: Before = as_it_is,

@@ -8,12 +8,10 @@
 3. A servicer may answer `bytes` instead of a message: they are sent as they are. So one change is
    serialized once, however many watchers it goes to.
 4. A stream of responses is closed when the call ends, whatever ended it.
-5. All methods are found by one look into one dict. They are not "registered" in gRPC's sense: its
-   asyncio server then waits on as many futures as there are registered methods, at every call. For
-   the same reason health, reflection and channelz are best mounted here too.
+5. All methods are found by one look into one dict, those of health, reflection and channelz too.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isasyncgenfunction, iscoroutinefunction
@@ -88,6 +86,13 @@ class Context(Protocol):
         """Send one response of a stream."""
 
 
+class Mountable(Protocol):
+    """What this module needs of a server."""
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Ask these for the method of a call."""
+
+
 Endpoint: TypeAlias = "grpc.RpcMethodHandler[Message | Malformed, Message | bytes]"
 Before: TypeAlias = "Callable[[str, grpc.RpcMethodHandler[Any, Any]], grpc.RpcMethodHandler[Any, Any]]"
 """Puts something before the method of a path."""
@@ -104,7 +109,7 @@ def as_it_is(path: str, endpoint: Endpoint) -> Endpoint:
 
 
 def mount(
-    server: grpc.aio.Server, servicers: Mapping[ServiceDescriptor, object], before: Before = as_it_is
+    server: Mountable, servicers: Mapping[ServiceDescriptor, object], before: Before = as_it_is
 ) -> None:
     """Let `server` answer every method of `SERVICES`, and of any other service in `servicers`.
 

@@ -12,6 +12,7 @@ from typing import Self
 import grpc
 
 from protocol.settings import AuthSettings, Settings
+from protocol.transport.server import Server
 
 MEBIBYTE = 2**20
 
@@ -24,7 +25,7 @@ class BadCertificates(Exception):  # noqa: N818 - said of the files
 class Wire:
     """A gRPC server that is bound and not yet started. Made by `bind`."""
 
-    server: grpc.aio.Server
+    server: Server
     address: str
     """`HOST:PORT` with the real port."""
     certificates: "Certificates | None"
@@ -32,16 +33,13 @@ class Wire:
     @classmethod
     def bind(cls, settings: Settings) -> Self:
         """Make a server and bind it. Raises BadCertificates, or OSError for the address."""
-        server = grpc.aio.server(options=options(settings.limits.message_mb * MEBIBYTE))
+        server = Server(options(settings.limits.message_mb * MEBIBYTE))
         wanted = str(settings.listen)
         certificates = Certificates(settings.auth) if settings.auth.tls_cert is not None else None
-        try:
-            if certificates is None:
-                port = server.add_insecure_port(wanted)
-            else:
-                port = server.add_secure_port(wanted, certificates.credentials())
-        except RuntimeError:
-            port = 0
+        if certificates is None:
+            port = server.add_insecure_port(wanted)
+        else:
+            port = server.add_secure_port(wanted, certificates.credentials())
         if port == 0:
             raise OSError("address is in use, or not of this machine")
         host, _, _ = wanted.rpartition(":")

@@ -77,6 +77,6 @@ def code_name(context: Context, ended_by: BaseException | None) -> str:
     code = context.code()
     number = code.value[0] if isinstance(code, grpc.StatusCode) else int(code or 0)
     if number == 0 and ended_by is not None:
-        # gRPC decides on the code of an exception after this; whoever goes away cancels the task.
-        number = code_pb2.UNKNOWN if isinstance(ended_by, Exception) else code_pb2.CANCELLED
+        # The code of an exception is decided on after this; whoever goes away cancels the task.
+        number = code_pb2.INTERNAL if isinstance(ended_by, Exception) else code_pb2.CANCELLED
     return NAMES[number]

@@ -15,10 +15,12 @@ import grpc
 import pytest
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from protocol import pb
-from protocol.unimplemented import SERVICES, mount
+from protocol.services import mount_services
+from protocol.transport.server import Server
+from protocol.unimplemented import SERVICES
 from tests.conformance.contract.facts import facts
 
 CONTRACTS = sorted(Path(__file__).parent.glob("*.json"))
@@ -87,9 +89,8 @@ def test_every_service_of_the_contract_is_mounted() -> None:
 @pytest.mark.asyncio
 async def test_reflection_answers_the_contract() -> None:
     list(generated_files())  # reflection knows what is loaded
-    server = grpc.aio.server()
-    mount(server, {})
-    reflection.enable_server_reflection([service.full_name for service in SERVICES], server)
+    server = Server()
+    mount_services(server, {}, lambda: True)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from protocol import inspect
 from protocol.services import mount_services
+from protocol.transport.server import Server
 from protocol.unimplemented import SERVICES
 from tests.protocol.peloton.fake import FakeGateway
 
@@ -20,7 +21,7 @@ METHODS = {"GetEntity": False, "History": False, "Watch": True, "Revision": Fals
 
 @pytest.mark.asyncio
 async def test_reflection_and_health_know_the_service() -> None:
-    server = grpc.aio.server()
+    server = Server()
     health = mount_services(server, inspect.servicers(FakeGateway()), lambda: True)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

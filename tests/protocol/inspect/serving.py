@@ -17,6 +17,7 @@ from protocol.gateway import Call
 from protocol.pb.polyplane.inspect.v1.inspect_pb2_grpc import InspectStub
 from protocol.plane import Plane
 from protocol.settings import HostSettings, LimitSettings, Settings
+from protocol.transport.server import Server
 from protocol.unimplemented import mount
 
 SECRET = b"a secret that only its facade may see"
@@ -85,7 +86,7 @@ async def serving(data: str = ":memory:") -> AsyncIterator[Wire]:
     host = HostSettings(name="sim", cpu=64, memory_mb=65536, disk_mb=65536, engine="simulated")
     plane = Plane.open(Settings(data=data, hosts=(host,), limits=LimitSettings(watchers=3)))
     await plane.start()
-    server = grpc.aio.server()
+    server = Server()
     port = server.add_insecure_port("127.0.0.1:0")
     mount(server, inspect.servicers(plane.gateway))
     await server.start()

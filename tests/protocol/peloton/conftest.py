@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from protocol import peloton
 from protocol.calls import Calls
+from protocol.transport.server import Server
 from protocol.unimplemented import mount
 from tests.protocol.peloton.fake import NOW, FakeGateway
 
@@ -33,7 +34,7 @@ class Wire:
 @pytest_asyncio.fixture
 async def wire() -> AsyncIterator[Wire]:
     gateway = FakeGateway()
-    server = grpc.aio.server()
+    server = Server()
     port = server.add_insecure_port("127.0.0.1:0")
     servicers = peloton.servicers(
         gateway,

@@ -16,6 +16,7 @@ from protocol.pb.fn import runner_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2, stateless_svc_pb2_grpc
 from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2
 from protocol.pb.ray import ray_pb2
+from protocol.transport.server import Server
 from protocol.unimplemented import SERVICES, Context, mount
 
 JOBS = stateless_svc_pb2.DESCRIPTOR.services_by_name["JobService"]
@@ -29,7 +30,7 @@ Outcome = tuple[grpc.StatusCode, str, list[bytes]]
 
 @asynccontextmanager
 async def serving(servicers: Mapping[ServiceDescriptor, object]) -> AsyncIterator[grpc.aio.Channel]:
-    server = grpc.aio.server()
+    server = Server()
     mount(server, servicers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -238,6 +239,6 @@ async def test_a_servicer_with_a_method_that_nobody_can_call_is_refused() -> Non
             """Not a coroutine function."""
 
     with pytest.raises(ValueError, match=r"^Misspelt has GetJobs, .*JobService has not$"):
-        mount(grpc.aio.server(), {JOBS: Misspelt()})
+        mount(Server(), {JOBS: Misspelt()})
     with pytest.raises(ValueError, match="GetJob has to be a coroutine function"):
-        mount(grpc.aio.server(), {JOBS: Blocking()})
+        mount(Server(), {JOBS: Blocking()})

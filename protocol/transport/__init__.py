@@ -1,0 +1,1 @@
+"""The gRPC server: grpcio's core, driven from the event loop."""

@@ -1,0 +1,383 @@
+"""One call: what the client sends, what its method answers, and how it ends.
+
+1. States: asked (its message is awaited) -> answered by a task -> ended. The status is sent once, and is the
+   last thing sent; what is sent after it, or after the client is gone, raises `Gone`.
+2. A client that goes away, a deadline that passes and a server that is cut short cancel the task.
+3. A method ends by returning, by `abort`, or by an exception, which is a bug: the client is told INTERNAL
+   and no more, the log says the rest.
+4. `write` hands a message over and returns; the next one waits until it has gone. So one message of a
+   stream is under way, and one more is waited for: a slow client slows its method down.
+5. A message that was asked for and not waited for to the end is the next one that `read` answers.
+6. It has the names of `grpc.aio.ServicerContext`, as far as servicers use them.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NoReturn, Self, TypeAlias, cast
+
+import grpc
+import structlog
+
+from protocol.transport import core
+
+Endpoint: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Behaviour: TypeAlias = "Callable[[object, Call], Awaitable[object]]"
+
+FAILED = "the server failed to answer; its log says more"
+NOT_ONE = "the method takes exactly one request"
+PATIENCE_S = 0.02
+"""How long a refusal of a stream waits for the first message: the client of `grpc.aio` takes a status that
+comes while it sends that message for an error of its own, and tells INTERNAL."""
+FAR_S = 10 * 365 * 86_400.0
+"""A deadline further away is none."""
+
+
+class Gone(Exception):  # noqa: N818 - said of the client
+    """Nothing can be sent to the client any more."""
+
+
+class Call:
+    """A call, and its context for the method that answers it. Used on the loop's thread."""
+
+    __slots__ = (
+        "_behaviour",
+        "_callbacks",
+        "_code",
+        "_core",
+        "_details",
+        "_endpoint",
+        "_forget",
+        "_has_begun",
+        "_has_ended",
+        "_has_read",
+        "_is_gone",
+        "_is_reading",
+        "_is_running",
+        "_is_sending",
+        "_last",
+        "_loop",
+        "_metadata",
+        "_reader",
+        "_status",
+        "_task",
+        "_trailing",
+        "_unread",
+        "_writer",
+    )
+
+    def __init__(
+        self,
+        event: core.Event,
+        endpoint: Endpoint,
+        behaviour: Behaviour,
+        loop: asyncio.AbstractEventLoop,
+        forget: "Callable[[Call], None]",
+    ) -> None:
+        self._core = event.call
+        self._details = event.call_details
+        self._metadata = event.invocation_metadata
+        self._endpoint = endpoint
+        self._behaviour = behaviour
+        self._loop = loop
+        self._forget = forget
+        self._task: asyncio.Task[None] | None = None
+        self._code: grpc.StatusCode | None = None
+        self._status = ""
+        self._trailing: core.Metadata | None = None
+        self._callbacks: list[Callable[[Call], None]] | None = None
+        self._has_begun = self._has_ended = self._has_read = self._is_gone = False
+        self._is_sending = self._is_reading = self._is_running = False
+        self._last: tuple[core.Operation, ...] = ()
+        self._reader: asyncio.Future[bytes | None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._unread: list[bytes | None] = []
+
+    # ------------------------------------------------------------ its life
+
+    def start(self) -> None:
+        """Begin to answer it."""
+        self._core.start_server_batch((core.receive_close(core.NO_FLAGS),), self._closed)
+        if self._endpoint.request_streaming:
+            self._answer(Messages(self))
+        elif not self._start((core.receive_message(core.NO_FLAGS),), self._asked):
+            self._forget(self)
+
+    def refuse(self, code: grpc.StatusCode, details: str) -> None:
+        """End it without a method."""
+        self._core.start_server_batch((core.receive_close(core.NO_FLAGS),), self._closed)
+        self._end(code, details)
+        self._forget(self)
+
+    def cancel(self) -> None:
+        """Cut its method short, if it runs; if it was about to, it never does."""
+        if self._task is not None and not self._has_ended:
+            self._task.cancel()
+            if not self._is_running:
+                self._forget(self)
+
+    @property
+    def task(self) -> "asyncio.Task[None] | None":
+        """What answers it, once its request is there."""
+        return self._task
+
+    def _asked(self, event: core.Event) -> None:
+        """Take the only request."""
+        body = cast("core.Receipt", event.batch_operations[0]).message()
+        if body is not None:
+            self._answer(body)
+            return
+        if not self._is_gone:
+            self._end(grpc.StatusCode.UNIMPLEMENTED, NOT_ONE)
+        self._forget(self)
+
+    def _answer(self, request: "bytes | Messages") -> None:
+        self._task = self._loop.create_task(self._run(request))
+
+    async def _run(self, request: "bytes | Messages") -> None:
+        endpoint = self._endpoint
+        self._is_running = True
+        try:
+            read = endpoint.request_deserializer
+            if isinstance(request, bytes) and read is not None:
+                answer = await self._behaviour(read(request), self)
+            else:
+                answer = await self._behaviour(request, self)
+            if not self._has_ended:
+                code = self._code or grpc.StatusCode.OK
+                if endpoint.response_streaming or code is not grpc.StatusCode.OK:
+                    self._end(code, self._status)
+                else:
+                    self._end_with(self._written(answer))
+        except grpc.aio.AbortError:
+            self._fail_unless_ended()
+        except Gone:
+            pass
+        except asyncio.CancelledError:
+            if not self._has_ended:
+                self._end(grpc.StatusCode.CANCELLED, "the call was cancelled")
+        except Exception:  # noqa: BLE001 - whatever a method does wrong ends its own call alone
+            structlog.get_logger().exception("call_failed", method=self._details.method.decode())
+            self._fail_unless_ended()
+        finally:
+            self._forget(self)
+            for callback in self._callbacks or ():
+                callback(self)
+
+    def _fail_unless_ended(self) -> None:
+        if not self._has_ended:
+            self._end(grpc.StatusCode.INTERNAL, FAILED)
+
+    def _closed(self, event: core.Event) -> None:
+        """Learn that nothing more is to come, nor to go."""
+        self._is_gone = True
+        if cast("core.Farewell", event.batch_operations[0]).cancelled():
+            self.cancel()
+
+    # ------------------------------------------------------------ what is sent
+
+    async def send_initial_metadata(self, metadata: core.Metadata) -> None:
+        """Send metadata before the first message. Raises Gone, or ValueError when they are sent."""
+        if self._has_begun:
+            raise ValueError("initial metadata are sent already")
+        await self._sendable()
+        self._has_begun = True
+        self._send((core.send_metadata(metadata, core.NO_FLAGS),))
+
+    async def write(self, message: object) -> None:
+        """Send a message of a stream, once the one before has gone. Raises Gone."""
+        body = self._written(message)
+        if self._is_sending or self._has_ended or self._is_gone:
+            await self._sendable()
+        sent = core.send_message(body, core.NO_FLAGS)
+        self._send((sent,) if self._has_begun else (self._beginning(), sent))
+
+    async def abort(
+        self, code: grpc.StatusCode, details: str = "", trailing_metadata: core.Metadata = ()
+    ) -> NoReturn:
+        """End the call with an error, and its method with `grpc.aio.AbortError`."""
+        if self._endpoint.request_streaming and not self._has_read:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._next()
+        if not self._has_ended:
+            if trailing_metadata:
+                self._trailing = trailing_metadata
+            self._end(code, details)
+        raise grpc.aio.AbortError("Locally aborted.")
+
+    async def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        """End the call with an error and its details."""
+        await self.abort(status.code, status.details, status.trailing_metadata or ())
+
+    def _written(self, message: object) -> bytes:
+        write = self._endpoint.response_serializer
+        return cast("bytes", message) if write is None else write(message)
+
+    def _beginning(self) -> core.Operation:
+        self._has_begun = True
+        return core.send_metadata(None, core.NO_FLAGS)
+
+    def _end_with(self, body: bytes) -> None:
+        """Send the only answer, and that all is well."""
+        self._has_ended = True
+        self._code = grpc.StatusCode.OK
+        sent = core.send_message(body, core.NO_FLAGS)
+        status = core.send_status(self._trailing, 0, b"", core.NO_FLAGS)
+        self._finish((sent, status) if self._has_begun else (self._beginning(), sent, status))
+
+    def _end(self, code: grpc.StatusCode, details: str) -> None:
+        """Send the status."""
+        self._has_ended = True
+        self._code, self._status = code, details
+        status = core.send_status(
+            self._trailing, code.value[0], details.encode(errors="replace"), core.NO_FLAGS
+        )
+        self._finish((status,) if self._has_begun else (self._beginning(), status))
+
+    def _finish(self, operations: tuple[core.Operation, ...]) -> None:
+        if self._is_sending:
+            self._last = operations
+        else:
+            self._send(operations)
+
+    async def _sendable(self) -> None:
+        """Wait until the message before has gone."""
+        while self._is_sending:
+            if self._writer is None:
+                self._writer = self._loop.create_future()
+            # Others may wait for the same: cancelling one of them harms none.
+            await asyncio.shield(self._writer)
+        if self._has_ended or self._is_gone:
+            raise Gone
+
+    def _send(self, operations: tuple[core.Operation, ...]) -> None:
+        self._is_sending = True
+        if not self._start(operations, self._sent):
+            self._is_sending = False
+
+    def _sent(self, event: core.Event) -> None:
+        self._is_sending = False
+        if not event.success:
+            self._is_gone = True
+        if self._last:
+            operations, self._last = self._last, ()
+            self._send(operations)
+        if self._writer is not None:
+            self._writer.set_result(None)
+            self._writer = None
+
+    def _start(self, operations: tuple[core.Operation, ...], tag: core.Tag) -> bool:
+        """Start operations; False when nothing can be done in the call any more."""
+        if self._is_gone or self._core.start_server_batch(operations, tag) != core.SUCCEEDED:
+            # The core may be gone with the client: to ask it would end the process.
+            self._is_gone = True
+            return False
+        return True
+
+    # ------------------------------------------------------------ what is received
+
+    async def read(self) -> object:
+        """Return the next message of a stream, or `grpc.aio.EOF`. One may wait at a time."""
+        body = self._unread.pop() if self._unread else await self._next()
+        if body is None:
+            return grpc.aio.EOF
+        parse = self._endpoint.request_deserializer
+        return body if parse is None else parse(body)
+
+    async def _next(self) -> bytes | None:
+        self._reader = self._loop.create_future()
+        if not self._is_reading:
+            if not self._start((core.receive_message(core.NO_FLAGS),), self._received):
+                return None
+            self._is_reading = True
+        try:
+            return await self._reader
+        finally:
+            self._reader = None
+
+    def _received(self, event: core.Event) -> None:
+        self._is_reading, self._has_read = False, True
+        body = cast("core.Receipt", event.batch_operations[0]).message()
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(body)
+        else:
+            self._unread.append(body)
+
+    # ------------------------------------------------------------ what is known of it
+
+    def invocation_metadata(self) -> core.Metadata:
+        """Return what came with the call; names are in lower case."""
+        return self._metadata
+
+    def time_remaining(self) -> float | None:
+        """Return the seconds until the deadline, None without one."""
+        remaining = self._details.deadline - time.time()
+        return None if remaining > FAR_S else max(remaining, 0.0)
+
+    def peer(self) -> str:
+        """Return the address of the client."""
+        return self._core.peer().decode()
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        """Return what is known of the client by its certificate."""
+        return {
+            name.decode(): list(values) for name, values in (core.authentication(self._core) or {}).items()
+        }
+
+    def code(self) -> grpc.StatusCode | None:
+        """Return the code of the status, None when none is set."""
+        return self._code
+
+    def details(self) -> str:
+        """Return the sentence of the status."""
+        return self._status
+
+    def trailing_metadata(self) -> core.Metadata:
+        """Return what is sent with the status."""
+        return self._trailing or ()
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """Choose the code that the call ends with when its method returns."""
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        """Choose its sentence."""
+        self._status = details
+
+    def set_trailing_metadata(self, metadata: core.Metadata) -> None:
+        """Choose what is sent with the status."""
+        self._trailing = metadata
+
+    def add_done_callback(self, callback: "Callable[[Call], None]") -> None:
+        """Call this when the method has ended."""
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append(callback)
+
+    def done(self) -> bool:
+        """Tell whether the status is sent."""
+        return self._has_ended
+
+    def cancelled(self) -> bool:
+        """Tell whether the client went away first, or was told CANCELLED."""
+        return self._code is grpc.StatusCode.CANCELLED or (self._is_gone and not self._has_ended)
+
+
+class Messages(AsyncIterator[object]):
+    """The requests of a call, one after the other."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> object:
+        message = await self._call.read()
+        if message is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return message

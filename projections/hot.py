@@ -7,11 +7,15 @@
 4. A job stays while a pod of it is live, and a pod stays while its owner is live.
 5. One that left comes back from the tables when something happens to it. While a replay is behind
    the tables, what comes back may have seen more than the replay: then it is taken as it is.
+6. A replay may begin with the pods that the tables know, which are most of what there is, and then passes
+   by what happened to pods until the checkpoint. Jobs are folded: their rows lack the maps by instance.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from events.pod import TOPICS
+from events.receipt import CommandReceived
 from events.record import Recorded
 from projections.hosts import HostView
 from projections.jobs import JobView
@@ -22,6 +26,8 @@ from projections.view import View, fold, is_gone, is_over
 
 MAX_OVER = 20_000
 """Entities that are over and stay in memory."""
+
+POD_EVENTS = frozenset(TOPICS.values()) - {CommandReceived}
 
 TRIED_AT_ONCE = 256
 """Entities that one `apply` looks at to make room: bounds its time."""
@@ -37,6 +43,9 @@ class Cold(Protocol):
     def get(self, stream: str) -> View | None:
         """Read the view of a stream: one row, at once."""
 
+    def pods_to_keep(self) -> Iterable[PodView]:
+        """Read the pods that are not over, and those of owners that are not."""
+
 
 class NoTables:
     """Nothing is stored, so nothing leaves memory."""
@@ -45,6 +54,10 @@ class NoTables:
 
     def get(self, stream: str) -> View | None:
         """Return None."""
+
+    def pods_to_keep(self) -> Iterable[PodView]:
+        """Return none."""
+        return ()
 
 
 class Advance(NamedTuple):
@@ -86,6 +99,8 @@ class HotViews:
         self._open: dict[str, View] = {}
         """What the append that is not yet whole has changed."""
         self._revision = 0
+        self._pods_until = 0
+        """Revision up to which a replay need not look at pods."""
 
     @property
     def revision(self) -> int:
@@ -104,6 +119,12 @@ class HotViews:
                 touched.clear()
         self._make_room()
         return advances
+
+    def begin(self) -> None:
+        """Take the pods that the tables know, before the first replay."""
+        for view in self._cold.pods_to_keep():
+            self._put(f"pod/{view.id}", None, view)
+        self._pods_until = self._cold.checkpoint
 
     def replay(self, records: Sequence[Recorded]) -> Advance:
         """As `apply`, when nobody asks for single appends: what all whole ones have changed.
@@ -129,6 +150,8 @@ class HotViews:
         kept = self._views.get
         latest: dict[str, View] = {}
         for recorded in records:
+            if recorded.event.__class__ in POD_EVENTS and recorded.revision <= self._pods_until:
+                continue
             stream = recorded.stream
             before = latest.get(stream)
             if before is None:
@@ -142,6 +165,8 @@ class HotViews:
         for stream, view in latest.items():
             self._put(stream, kept(stream), view)
         changed.update(latest)
+        if records:
+            self._revision = records[-1].revision
 
     def _see(self, recorded: Recorded) -> None:
         stream = recorded.stream

@@ -7,14 +7,16 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TypeVar, cast
 
+from events.pod import TERMINAL
 from events.record import entity_of, id_of
 from projections.cursor import Ordering, Value, beyond, cursor_of, values_of
 from projections.indexes import JOB_LABELS, jobs_by, pods_by
-from projections.jobs import JobView
+from projections.jobs import ENDED, JobView
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodOrder, PodQuery
 from projections.reading import PAGE
@@ -45,6 +47,10 @@ class _Conditions:
         if values:
             given = "(SELECT value FROM json_each(?))"
             self.add(f"{column} IN {given}", json.dumps(list(values)))
+
+    def none_of(self, column: str, values: Iterable[Enum]) -> None:
+        given = "(SELECT value FROM json_each(?))"
+        self.add(f"{column} NOT IN {given}", json.dumps([value.value for value in values]))
 
     def between(self, column: str, bounds: tuple[int, int] | None) -> None:
         if bounds is not None:
@@ -78,6 +84,16 @@ class TableReader:
     def task(self, id: str) -> TaskView | None:  # noqa: A002
         """Return the row of a task, None when there is none."""
         return self._one("tasks", id, TaskView)
+
+    def pods_to_keep(self) -> Iterator[PodView]:
+        """Yield the pods that are not over, and those of jobs that are not, in no order."""
+        live, kept = _Conditions(), _Conditions()
+        live.none_of("phase", ENDED)
+        kept.none_of("phase", TERMINAL)
+        owned = f"owner IN (SELECT 'job/' || id FROM jobs{live.where})"  # noqa: S608 - names of our own
+        statement = f"SELECT body FROM pods{kept.where} OR {owned}"  # noqa: S608 - as above
+        for (body,) in self._execute(statement, [*kept.parameters, *live.parameters]):
+            yield self._view("pods", cast("bytes", body), PodView)
 
     def jobs_named(self, name: str) -> tuple[str, ...]:
         """Return the ids of all jobs ever created under a name, newest first."""
@@ -203,6 +219,10 @@ class ColdViews:
                 return self._reader.task(id_of(stream))
             case _:
                 return None
+
+    def pods_to_keep(self) -> Iterator[PodView]:
+        """Yield the pods that are not over, and those of owners that are not."""
+        return self._reader.pods_to_keep()
 
     def close(self) -> None:
         """Close the connection."""

@@ -317,6 +317,7 @@ class Plane:
         """Yield the whole journal, having shown each part to the views first."""
         reader: Reader = self._journal.reader()
         try:
+            self._hot.begin()
             records = reader.scan()
             while part := list(islice(records, SCAN_PAGE)):
                 self._projector.offer((self._hot.replay(part),))

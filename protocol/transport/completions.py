@@ -26,7 +26,8 @@ class Completions:
         self._first: core.Event | None = None
         self._is_quiet = False
         self._is_over = asyncio.Event()
-        self._wait = threading.Semaphore(0)
+        self._wait = threading.Lock()
+        self._wait.acquire()
         self._thread = threading.Thread(target=self._watch, name="grpc-completions", daemon=True)
 
     def start(self) -> None:

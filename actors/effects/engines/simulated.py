@@ -11,6 +11,7 @@
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -56,10 +57,10 @@ class SimulatedEngine:
         self._clock = clock
         self._runs: dict[RunKey, _Run] = {}
         self._forgotten: dict[str, int] = {}  # highest run that was forgotten, by pod
-        self._taken_over = 0
-        """Runs taken over since the last pause."""
-        self._next_at = 0
-        """When the next ones are taken over."""
+        self._observed: deque[tuple[_Run, PodSpec]] = deque()
+        """Runs that are to be taken over."""
+        self._next: Timer | None = None
+        """When the next of them are; None when there are none."""
         self._is_closed = False
 
     async def start(self) -> None:
@@ -69,6 +70,10 @@ class SimulatedEngine:
     async def close(self, *, end_pods: bool) -> None:
         """End what ends with the server; the rest is taken over by whoever observes it."""
         self._is_closed = True
+        self._observed.clear()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         for run in self._runs.values():
             if end_pods or not run.survives_server:
                 run.end("SIGKILL")
@@ -97,19 +102,21 @@ class SimulatedEngine:
             if key in self._runs or key.run <= self._forgotten.get(key.pod, 0):
                 self.launch(order)
             elif order.spec.survives_server:
-                self._run(key).begin(order.spec, after=self._turn())
+                self._observed.append((self._run(key), order.spec))
             else:
                 self.launch(order)
                 self.stop(key, grace_s=0)
+        if self._observed and self._next is None:
+            self._next = self._clock.call_at(self._clock.now(), self._take_over)
 
-    def _turn(self) -> int:
-        """Return in how many microseconds the next run is taken over: few at once, for they all report."""
-        now = self._clock.now()
-        if now > self._next_at or self._taken_over >= _AT_ONCE:
-            self._next_at = max(now, self._next_at + _PAUSE) if self._taken_over >= _AT_ONCE else now
-            self._taken_over = 0
-        self._taken_over += 1
-        return self._next_at - now
+    def _take_over(self) -> None:
+        """Let some of the observed runs take their course: they all report."""
+        for _ in range(min(_AT_ONCE, len(self._observed))):
+            run, spec = self._observed.popleft()
+            if not run.is_ended:
+                run.begin(spec)
+        more = bool(self._observed) and not self._is_closed
+        self._next = self._clock.call_at(self._clock.now() + _PAUSE, self._take_over) if more else None
 
     def forget(self, key: RunKey) -> None:
         """Stop repeating the run's end."""
@@ -154,11 +161,11 @@ class _Run:
         self.is_ended = False
         self.survives_server = True
 
-    def begin(self, spec: PodSpec, *, after: int = 0) -> None:
-        """Have it take its course, from so many microseconds on."""
+    def begin(self, spec: PodSpec) -> None:
+        """Have it take its course."""
         self.survives_server = spec.survives_server
         plan = plan_of(spec)
-        self._at(after, lambda: self._launch(spec, plan))
+        self._at(0, lambda: self._launch(spec, plan))
 
     def end(self, signal: str) -> None:
         """End what runs by the signal, and the run; without effect once it ended."""

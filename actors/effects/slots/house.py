@@ -3,6 +3,8 @@
 1. A seat is a worker with a session pod, and a directory for its socket that is this user's alone.
 2. What became of a seat is told to whoever wished for it, once, and never inside a call.
 3. What an earlier server left on disk is removed at start; its workers were lost with it (see dispatch).
+4. A seat that is to end before its worker was asked for never asks for one: its order to drain came
+   first and found nobody, and no other would follow.
 """
 
 import shutil
@@ -170,6 +172,8 @@ class House:
         self._spawn(self._bring_up(seat))
 
     async def _bring_up(self, seat: Seat) -> None:
+        if seat.is_leaving:  # as there is no worker to drain, it is forgotten without one
+            return
         began_at = self._clock.now()
         try:
             self._make(seat.directory)

@@ -25,8 +25,9 @@ from events.journal import Committer, Fault, Journal, MemoryRecorder, Outcome
 from events.pod import ContainerSpec, PodPhase, PodSpec
 from events.record import Recorded, entity_of
 from events.worker import WorkerPhase
-from protocol.simulation.ground import LaneWriter, NamedPlaces, Pace
+from protocol.simulation.ground import LaneWriter, NamedPlaces
 from protocol.simulation.loop import LoopTime, SimulatedLoop, context_of
+from protocol.simulation.pace import step_pace
 
 DAY = 86_400_000_000
 SEEDS = range(10)
@@ -83,7 +84,7 @@ class Street:
         writer = LaneWriter(
             Committer(journal, max_appends=100, batch_events=100),
             self._conclude,
-            pace=Pace(self.loop, chance),
+            pace=step_pace(self.loop, chance),
             place=self.lane("writer"),
             outcomes=self.lane("outcomes"),
             on_commit=lambda: None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from actors.host.units import Units, spelled, units
 from events.host import HostPhase
-from events.pod import PodSpec, Port
+from events.pod import ContainerSpec, PodSpec, Port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,20 @@ def need_of(spec: PodSpec) -> Units:
     for container in spec.init_containers:
         need = need.most(units(container.resources))
     return need
+
+
+def outline(spec: PodSpec) -> PodSpec:
+    """Return what of a spec says where it fits: small, and it fits where the spec does."""
+    return PodSpec(
+        containers=tuple(_outline(each) for each in spec.containers),
+        init_containers=tuple(_outline(each) for each in spec.init_containers),
+    )
+
+
+def _outline(container: ContainerSpec) -> ContainerSpec:
+    return ContainerSpec(
+        name=container.name, command=(), resources=container.resources, ports=container.ports
+    )
 
 
 def fit(spec: PodSpec, rooms: Iterable[Room], *, start: int = 0) -> Placement | str:

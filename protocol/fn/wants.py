@@ -31,6 +31,10 @@ from protocol.gateway import Call
 PROGRAM = "fn.call"
 SHOWN = 256
 """Characters of a text that the journal is told."""
+KEYS = 256
+"""Slot keys that are remembered, each with what it was computed of."""
+SMALL = 8_192
+"""Characters of a description whose key is remembered: what callers send may be of any size."""
 
 
 class Wants:
@@ -98,8 +102,20 @@ def _identity(model: CallModel) -> CallModel:
     )
 
 
-@lru_cache(maxsize=256)
 def _key(identity: CallModel) -> bytes:
+    names = (identity.app_id, identity.fn_id, identity.image, identity.syslog_url)
+    size = sum(map(len, names)) + sum(
+        len(name) + len(value) for name, value in (*identity.config, *identity.annotations)
+    )
+    return _remembered_key(identity) if size <= SMALL else _new_key(identity)
+
+
+@lru_cache(maxsize=KEYS)
+def _remembered_key(identity: CallModel) -> bytes:
+    return _new_key(identity)
+
+
+def _new_key(identity: CallModel) -> bytes:
     return slot_key(replace(identity, config=configured(identity)))
 
 

@@ -8,8 +8,9 @@
 - `sockets.py`, `functions.py`: Unix sockets in memory, and the function processes that are behind them.
 - `network.py`: calls as bytes to the real servicers and back, with crashes in between.
 - `server.py`: one server after another over the same journal.
+- `pace.py`: how long things take, in all of these.
 - `clients.py`, `wishes.py`, `watchers.py`: who calls, what for, and who watches; `submitters.py` and
-  `callers.py` queue jobs and call functions.
+  `callers.py` queue jobs and call functions. `person.py` is what they have in common.
 - `trouble.py`: what goes wrong, and when.
 - `books.py`: the journal as it is read by nobody but the laws; `laws.py`: what must hold;
   `task_book.py`, `call_book.py`: the same of tasks and of calls.

@@ -7,19 +7,19 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from grpc import StatusCode
 
 from protocol.pb.fn import runner_pb2 as pb
-from protocol.simulation.books import Books
 from protocol.simulation.call_book import IDLE
 from protocol.simulation.functions import EARLY
-from protocol.simulation.network import CallFailed, Conversation, Network
+from protocol.simulation.network import CallFailed, Conversation
+from protocol.simulation.person import Outside, Person
 from protocol.simulation.runner import IMAGES
-from protocol.simulation.story import LawBroken, Story
+from protocol.simulation.story import LawBroken
 
 PATH = "/RunnerProtocol/Engage"
 WAYS = ("calls", "leaves", "stalls", "says nothing", "says too little", "repeats itself")
@@ -66,34 +66,11 @@ class Attempt:
         yield pb.ClientMsg(data=pb.DataFrame(eof=True))
 
 
-class Caller:
-    """One caller.
+class Caller(Person):
+    """One caller (see Person)."""
 
-    Args:
-        name: Of it.
-        chance: Decides what it does.
-        network: Its way to the server.
-        books: What is committed.
-        story: Told of calls and answers.
-        is_over: Tells when to stop.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        chance: Random,
-        network: Network,
-        books: Books,
-        story: Story,
-        is_over: Callable[[], bool],
-    ) -> None:
-        self._name = name
-        self._chance = chance
-        self._network = network
-        self._books = books
-        self._story = story
-        self._is_over = is_over
+    def __init__(self, name: str, chance: Random, outside: Outside) -> None:
+        super().__init__(name, chance, outside)
         self._count = 0
 
     async def run(self) -> None:

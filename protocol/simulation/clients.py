@@ -6,8 +6,6 @@
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -20,15 +18,14 @@ from events.job import JobPhase
 from protocol.calls import KEY
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as jobs_pb2
 from protocol.peloton.errors import STALE_VERSION
-from protocol.simulation.books import Books, Noted
-from protocol.simulation.network import CallFailed, Network
-from protocol.simulation.story import LawBroken, Story
+from protocol.simulation.books import Noted
+from protocol.simulation.network import CallFailed
+from protocol.simulation.person import Outside, Person
+from protocol.simulation.story import LawBroken
 from protocol.simulation.wishes import AT_ANY_TIME, JOBS, PODS, Known, Wish, Wishes
 
 BEING_DELETED = "going to be deleted"
 OF_JOB = ("GetJob", "StartJob", "StopJob", "DeleteJob", "QueryPods")
-RETRIES = 6
-RETRY_S = 0.3
 
 
 @dataclass(slots=True)
@@ -54,40 +51,18 @@ class Before(NamedTuple):
     """The newest version of the job that anybody had been told."""
 
 
-class Client:
-    """One client.
+class Client(Person):
+    """One client (see Person).
 
     Args:
-        name: Of it.
-        chance: Decides what it does.
-        network: Its way to the server.
         wishes: What it asks for.
         known: What all clients know.
-        books: What is committed.
-        story: Told of calls and answers.
-        is_over: Tells when to stop.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        chance: Random,
-        network: Network,
-        wishes: Wishes,
-        known: Known,
-        books: Books,
-        story: Story,
-        is_over: Callable[[], bool],
-    ) -> None:
-        self._name = name
-        self._chance = chance
-        self._network = network
+    def __init__(self, name: str, chance: Random, outside: Outside, *, wishes: Wishes, known: Known) -> None:
+        super().__init__(name, chance, outside)
         self._wishes = wishes
         self._known = known
-        self._books = books
-        self._story = story
-        self._is_over = is_over
         self.operations: list[Operation] = []
 
     async def run(self) -> None:
@@ -111,7 +86,7 @@ class Client:
         if operation.key and self._chance.random() < 0.2:  # noqa: PLR2004 - twice at a time
             await asyncio.gather(self._persist(operation), self._persist(operation))
         elif self._chance.random() < 0.1:  # noqa: PLR2004 - and gone
-            await self._go_away(operation)
+            await self._go_away(self._attempt(operation))
             if operation.key and self._chance.random() < 0.7:  # noqa: PLR2004
                 await self._persist(operation)
         else:
@@ -119,19 +94,9 @@ class Client:
             if operation.key and self._chance.random() < 0.2:  # noqa: PLR2004 - once more, later
                 await self._persist(operation)
 
-    async def _go_away(self, operation: Operation) -> None:
-        trying = asyncio.ensure_future(self._attempt(operation))
-        await asyncio.sleep(self._chance.random() ** 4 * 0.5)
-        trying.cancel()
-        with suppress(asyncio.CancelledError):
-            await trying
-
     async def _persist(self, operation: Operation) -> None:
-        """Try, and try again while nothing but time or luck was missing."""
-        for _ in range(RETRIES if operation.key or not operation.wish.is_change else 1):
-            if await self._attempt(operation) not in AT_ANY_TIME:
-                return
-            await asyncio.sleep(RETRY_S * (1 + self._chance.random()))
+        is_repeatable = bool(operation.key) or not operation.wish.is_change
+        await self._try(lambda: self._attempt(operation), is_repeatable=is_repeatable)
 
     async def _attempt(self, operation: Operation) -> StatusCode:
         wish = operation.wish

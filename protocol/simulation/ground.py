@@ -29,34 +29,11 @@ from projections.runner import Projector
 from protocol.ground import RunningProjector, RunningReaders, RunningWriter, Sizes
 from protocol.simulation.hosts import Link, Machine
 from protocol.simulation.loop import Life, LoopTime, SimulatedLoop, context_of
+from protocol.simulation.pace import Pace
 from protocol.simulation.tasks import ChanceTasks
 
 C = TypeVar("C", bound=Closable)
 T = TypeVar("T")
-
-
-class Pace:
-    """How long steps beside the loop take.
-
-    Args:
-        loop: Of everything.
-        chance: Decides.
-        slowest: Seconds that the slowest step takes.
-    """
-
-    def __init__(self, loop: SimulatedLoop, chance: Random, slowest: float = 0.5) -> None:
-        self.loop = loop
-        self._chance = chance
-        self._slowest = slowest
-        self.is_calm = False
-        """True when nothing takes any time."""
-
-    def soon(self, call: Callable[[], None], place: Context) -> None:
-        """Call at once, or after a while."""
-        if self.is_calm or self._chance.random() < 0.8:  # noqa: PLR2004 - mostly at once
-            self.loop.call_soon(call, context=place)
-        else:
-            self.loop.call_later(self._chance.random() ** 6 * self._slowest, call, context=place)
 
 
 class SimulatedGround:

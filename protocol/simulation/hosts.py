@@ -11,7 +11,6 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import Context
 from random import Random
 from typing import Protocol
 
@@ -28,6 +27,7 @@ from actors.effects.engines.engine import (
 from actors.effects.engines.simulated import plan_of
 from events.pod import PodSpec
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
+from protocol.simulation.pace import Pace
 from protocol.simulation.story import LawBroken, Story
 
 REPEATED = 0.1
@@ -114,7 +114,7 @@ class Host:
     def order(self, order: Callable[[], None]) -> None:
         """Take an order, after a while."""
         self._orders.append(order)
-        self._machine.later(self._obey, self._place)
+        self._machine.pace.soon(self._obey, self._place)
 
     def _obey(self) -> None:
         if self._orders:
@@ -134,7 +134,7 @@ class Host:
         run.reports.append(report)
         if self._link is not None:
             self._link.carry(report)
-            if not self._machine.is_calm and self._machine.chance.random() < REPEATED:
+            if not self._machine.pace.is_calm and self._machine.chance.random() < REPEATED:
                 self._repeat(run)
 
     # ------------------------------------------------------------ orders
@@ -265,8 +265,8 @@ class Machine:
         self.chance = chance
         self.story = story
         self.justifier = justifier
-        self.is_calm = False
-        """True when nothing takes any time but what labels say."""
+        self.pace = Pace(loop, chance, at_once=0.6, slowest=1.0, power=4)
+        """How long messages take, and all that labels say nothing of."""
         self.watcher_behind = chance.choice((3, 100))
         """For all servers: messages that wait for a watcher before they are joined."""
         self._hosts: dict[str, Host] = {}
@@ -293,13 +293,6 @@ class Machine:
                 if live.pod == key.pod:
                     raise LawBroken("one live run of a pod", f"{key} begins while {live} is on {other.name}")
         self._begun[key] = host
-
-    def later(self, call: Callable[[], None], place: Context) -> None:
-        """Call after as long as a message takes."""
-        if self.is_calm or self.chance.random() < 0.6:  # noqa: PLR2004 - mostly at once
-            self.loop.call_soon(call, context=place)
-        else:
-            self.loop.call_later(self.chance.random() ** 4, call, context=place)
 
 
 class Link:
@@ -355,7 +348,7 @@ class Link:
         """Bring a report to the server, after a while."""
         if self._is_up:
             self._reports.append(report)
-            self._machine.later(self._tell, self._place)
+            self._machine.pace.soon(self._tell, self._place)
 
     def break_off(self) -> None:
         """Lose what is on its way, and be there again: the host repeats itself."""

@@ -8,6 +8,8 @@
    timer. Nothing here looks at the machine's clock, and nothing touches a socket or a thread.
 4. A life that is over (a server that crashed) does nothing any more: its calls are dropped, its
    tasks stay where they stood, as after SIGKILL. No `finally` of theirs runs before `bury`.
+5. When lives are buried there is no time any more: what asks to be called later, however soon, is not.
+   A server that is dead for long finds a journal that others went on with, and would try for ever.
 """
 
 import asyncio
@@ -85,6 +87,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Calls made so far."""
         self.failures: list[BaseException] = []
         """What was raised where nobody caught it."""
+        self._is_burying = False
         self.connect_unix: Connect | None = None
         """Reaches the sockets of processes; None where there are none."""
 
@@ -145,6 +148,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self.end(life)
         self._lanes.clear()
         self._timers.clear()
+        self._is_burying = True
         for life in lives:
             life.is_over = False
             for task in life.tasks:
@@ -222,7 +226,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         place = copy_context() if context is None else context
         life, lane = place.get(_life) or self.outside, place.get(_lane, "outside")
         handle = TimerHandle(when / MICROSECONDS, callback, args, self, place)
-        if life.is_over:
+        if life.is_over or self._is_burying:
             handle.cancel()
         elif when <= self._now:
             self._lanes.setdefault(lane, deque()).append((handle, life))

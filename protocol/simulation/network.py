@@ -11,7 +11,6 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextvars import Context
 from random import Random
 from typing import Generic, NoReturn, TypeVar, cast
 
@@ -20,6 +19,7 @@ from grpc import StatusCode
 
 from protocol.calls import Metadata
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
+from protocol.simulation.pace import Pace
 from protocol.simulation.story import LawBroken
 from protocol.unimplemented import Endpoint
 
@@ -193,13 +193,12 @@ class Network:
     def __init__(self, loop: SimulatedLoop, chance: Random) -> None:
         self._loop = loop
         self._chance = chance
+        self.pace = Pace(loop, chance, at_once=0.7, slowest=0.05, power=1)
         self._endpoints: Mapping[str, Endpoint] = {}
         self._life: Life | None = None
         self._open: dict[Call, None] = {}
         self._count = 0
         self._outside = context_of("network", loop.outside)
-        self.is_calm = False
-        """True when nothing takes any time."""
 
     def connect(self, endpoints: Mapping[str, Endpoint], life: Life) -> None:
         """Let calls reach a server."""
@@ -328,11 +327,7 @@ class Network:
             self._later(call.arrive)
 
     def _later(self, what: Callable[[], None]) -> None:
-        place: Context = self._outside
-        if self.is_calm or self._chance.random() < 0.7:  # noqa: PLR2004 - mostly at once
-            self._loop.call_soon(what, context=place)
-        else:
-            self._loop.call_later(self._chance.random() * 0.05, what, context=place)
+        self.pace.soon(what, self._outside)
 
 
 def _cancel(task: "asyncio.Task[None]") -> None:

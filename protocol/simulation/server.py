@@ -30,10 +30,11 @@ from protocol.plane import Plane, Unusable
 from protocol.settings import HostSettings, LimitSettings, RigettiSettings, Settings
 from protocol.simulation import runner
 from protocol.simulation.controller import PROCESSORS, make_servicers
-from protocol.simulation.ground import Pace, SimulatedGround
+from protocol.simulation.ground import SimulatedGround
 from protocol.simulation.hosts import Machine
 from protocol.simulation.loop import Life, SimulatedLoop, context_of
 from protocol.simulation.network import Network
+from protocol.simulation.pace import Pace
 from protocol.simulation.sockets import Sockets
 from protocol.simulation.story import Story
 from protocol.unimplemented import endpoints

@@ -26,11 +26,12 @@ from protocol.simulation.books import Books
 from protocol.simulation.callers import Caller
 from protocol.simulation.clients import Client
 from protocol.simulation.functions import Functions
-from protocol.simulation.ground import Pace
 from protocol.simulation.hosts import Machine
 from protocol.simulation.laws import check_rest, check_restart, settled
 from protocol.simulation.loop import SimulatedLoop
 from protocol.simulation.network import Network
+from protocol.simulation.pace import step_pace
+from protocol.simulation.person import Outside
 from protocol.simulation.server import Codecs, Estate, Supervisor
 from protocol.simulation.sockets import Sockets
 from protocol.simulation.story import EPOCH, LawBroken, Story
@@ -121,7 +122,7 @@ class Simulation:
             keep_us=self._chance("keep").choice((15_000_000, 10_000_000_000)),
         )
         self._network = Network(self._loop, self._chance("network"))
-        self._pace = Pace(self._loop, self._chance("pace"))
+        self._pace = step_pace(self._loop, self._chance("pace"))
         self._supervisor = Supervisor(
             loop=self._loop,
             chance=self._chance("servers"),
@@ -145,56 +146,27 @@ class Simulation:
 
     def _people(self) -> None:
         chance, known, few = self._chance("people"), Known(), self._is_of_calls
+        outside = Outside(
+            network=self._network, books=self._books, story=self.story, is_over=lambda: self._is_calm
+        )
         wishes = Wishes(self._chance("wishes"), known)
         self._clients = [
-            Client(
-                f"client-{number}",
-                chance=self._chance(f"client-{number}"),
-                network=self._network,
-                wishes=wishes,
-                known=known,
-                books=self._books,
-                story=self.story,
-                is_over=lambda: self._is_calm,
-            )
-            for number in range(1, 1 if few else chance.randint(2, 5))
+            Client(name, self._chance(name), outside, wishes=wishes, known=known)
+            for name in _names("client", 0 if few else chance.randint(1, 4))
         ]
         ids = Ids()
         self._submitters = [
-            Submitter(
-                f"submitter-{number}",
-                chance=self._chance(f"submitter-{number}"),
-                network=self._network,
-                ids=ids,
-                books=self._books,
-                story=self.story,
-                is_over=lambda: self._is_calm,
-            )
-            for number in range(1, 1 if few else self._chance("submitters").randint(2, 3))
+            Submitter(name, self._chance(name), outside, ids=ids)
+            for name in _names("submitter", 0 if few else self._chance("submitters").randint(1, 2))
         ]
         self._callers = [
-            Caller(
-                f"caller-{number}",
-                chance=self._chance(f"caller-{number}"),
-                network=self._network,
-                books=self._books,
-                story=self.story,
-                is_over=lambda: self._is_calm,
-            )
-            for number in range(1, 6 if few else self._chance("callers").randint(1, 2))
+            Caller(name, self._chance(name), outside)
+            for name in _names("caller", 5 if few else self._chance("callers").randint(0, 1))
         ]
+        behind = self._machine.watcher_behind
         self._watchers = [
-            WatchingClient(
-                f"watcher-{number}",
-                chance=self._chance(f"watcher-{number}"),
-                network=self._network,
-                known=known,
-                books=self._books,
-                story=self.story,
-                is_over=lambda: self._is_calm,
-                max_behind=self._machine.watcher_behind,
-            )
-            for number in range(1, 2 if few else chance.randint(2, 5))
+            WatchingClient(name, self._chance(name), outside, known=known, max_behind=behind)
+            for name in _names("watcher", 1 if few else chance.randint(1, 4))
         ]
 
     def _chance(self, what: str) -> Random:
@@ -236,7 +208,8 @@ class Simulation:
             self._loop.start(watcher.run(), f"watcher-{number}")
         self._go(lambda: self._loop.steps >= self._steps)
         self.story.tell("simulation", "calm")
-        self._pace.is_calm = self._network.is_calm = self._machine.is_calm = self._sockets.is_calm = True
+        for pace in (self._pace, self._network.pace, self._machine.pace, self._sockets.pace):
+            pace.is_calm = True
         if self._trouble.end() or self._chance("calm").random() < 0.5:  # noqa: PLR2004
             self._supervisor.crash("is replaced")
         enough = self._loop.steps + self._steps // 5
@@ -301,6 +274,10 @@ class Simulation:
         is_planned = event == "journal_fenced" and _FENCED_BY_PLAN in facts
         if level in _SERIOUS and not is_planned:
             raise LawBroken("the server logs no mistakes", f"{event} {facts}")
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}-{number}" for number in range(1, count + 1)]
 
 
 @contextmanager

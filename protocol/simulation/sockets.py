@@ -13,6 +13,7 @@ from contextvars import Context
 from random import Random
 
 from protocol.simulation.loop import Life, SimulatedLoop, context_of, current_life
+from protocol.simulation.pace import Pace
 
 FULL = 2_000
 """Bytes that wait for a process before who writes has to wait, too."""
@@ -223,13 +224,11 @@ class Sockets:
 
     def __init__(self, loop: SimulatedLoop, chance: Random) -> None:
         self._loop = loop
-        self._chance = chance
+        self.pace = Pace(loop, chance, at_once=0.8, slowest=0.05, power=3)
         self._listening: dict[str, Accept] = {}
         self._wires: dict[Wire, None] = {}
         self._count = 0
         self._outside = context_of("sockets", loop.outside)
-        self.is_calm = False
-        """True when nothing takes any time."""
         loop.connect_unix = self.connect
 
     @property
@@ -277,7 +276,4 @@ class Sockets:
 
     def later(self, what: Callable[[], None], place: Context | None = None) -> None:
         """Call after as long as bytes are under way."""
-        if self.is_calm or self._chance.random() < 0.8:  # noqa: PLR2004 - mostly at once
-            self._loop.call_soon(what, context=place or self._outside)
-        else:
-            self._loop.call_later(self._chance.random() ** 3 * 0.05, what, context=place or self._outside)
+        self.pace.soon(what, place or self._outside)

@@ -8,8 +8,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -21,14 +19,12 @@ from events.task import TaskPhase
 from protocol.pb.rigetti.controller import job_pb2
 from protocol.pb.rigetti.controller import service_pb2 as pb
 from protocol.rigetti.translate.spelling import STATUSES
-from protocol.simulation.books import Books
-from protocol.simulation.network import CallFailed, Network
-from protocol.simulation.story import LawBroken, Story
+from protocol.simulation.network import CallFailed
+from protocol.simulation.person import Outside, Person
+from protocol.simulation.story import LawBroken
 from protocol.simulation.wishes import AT_ANY_TIME
 
 PATH = "/services.controller.Controller/"
-RETRIES = 6
-RETRY_S = 0.3
 BIG = 70_000
 """Bytes that make a job too long for a row of the journal."""
 
@@ -57,37 +53,16 @@ class Ids:
         """Last told, by task: when, minimum, maximum."""
 
 
-class Submitter:
-    """One client.
+class Submitter(Person):
+    """One client (see Person).
 
     Args:
-        name: Of it.
-        chance: Decides what it does.
-        network: Its way to the server.
         ids: What all submitters know.
-        books: What is committed.
-        story: Told of calls and answers.
-        is_over: Tells when to stop.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        chance: Random,
-        network: Network,
-        ids: Ids,
-        books: Books,
-        story: Story,
-        is_over: Callable[[], bool],
-    ) -> None:
-        self._name = name
-        self._chance = chance
-        self._network = network
+    def __init__(self, name: str, chance: Random, outside: Outside, *, ids: Ids) -> None:
+        super().__init__(name, chance, outside)
         self._ids = ids
-        self._books = books
-        self._story = story
-        self._is_over = is_over
         self._count = 0
 
     async def run(self) -> None:
@@ -124,11 +99,7 @@ class Submitter:
         if errand.is_keyed and chance.random() < 0.3:  # noqa: PLR2004 - twice at a time
             await asyncio.gather(self._persist(errand), self._persist(errand))
         elif chance.random() < 0.15:  # noqa: PLR2004 - and gone
-            trying = asyncio.ensure_future(self._attempt(errand))
-            await asyncio.sleep(chance.random() ** 4 * 0.5)
-            trying.cancel()
-            with suppress(asyncio.CancelledError):
-                await trying
+            await self._go_away(self._attempt(errand))
         if errand.is_keyed or not errand.requests:
             await self._persist(errand)
         if errand.is_keyed and chance.random() < 0.3:  # noqa: PLR2004 - once more, later
@@ -164,10 +135,7 @@ class Submitter:
         return made
 
     async def _persist(self, errand: Errand) -> None:
-        for _ in range(RETRIES if errand.is_keyed else 1):
-            if await self._attempt(errand) not in AT_ANY_TIME:
-                return
-            await asyncio.sleep(RETRY_S * (1 + self._chance.random()))
+        await self._try(lambda: self._attempt(errand), is_repeatable=errand.is_keyed)
 
     async def _attempt(self, errand: Errand) -> StatusCode:
         number = f"{errand.name}-{len(errand.requests)}"

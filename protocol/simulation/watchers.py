@@ -6,7 +6,6 @@
 """
 
 import asyncio
-from collections.abc import Callable
 from random import Random
 
 from grpc import StatusCode
@@ -16,48 +15,26 @@ from projections.watch.selector import Kind, Selector
 from protocol.pb.peloton.api.v1alpha.watch.svc import watch_svc_pb2 as svc
 from protocol.peloton.translate.stored_spec import StoredSpecs
 from protocol.peloton.translate.watch import encode_pods, job_encoder
-from protocol.simulation.books import Books
-from protocol.simulation.network import CallFailed, Network
-from protocol.simulation.story import LawBroken, Story
+from protocol.simulation.network import CallFailed
+from protocol.simulation.person import Outside, Person
+from protocol.simulation.story import LawBroken
 from protocol.simulation.wishes import Known
 
 PATH = "/peloton.api.v1alpha.watch.svc.WatchService/Watch"
 LEGAL = (StatusCode.UNAVAILABLE, StatusCode.ABORTED, StatusCode.CANCELLED, StatusCode.RESOURCE_EXHAUSTED)
 
 
-class WatchingClient:
-    """One watcher, through as many servers as it takes.
+class WatchingClient(Person):
+    """One watcher, through as many servers as it takes (see Person). It is never over, only no longer slow.
 
     Args:
-        name: Of it.
-        chance: Decides what it watches and how slow it is.
-        network: Its way to the server.
         known: What it may watch.
-        books: What is committed.
-        story: Told of its ends.
-        is_over: Tells when to be slow no more.
         max_behind: Messages that wait for a live watcher before they are joined.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        chance: Random,
-        network: Network,
-        known: Known,
-        books: Books,
-        story: Story,
-        is_over: Callable[[], bool],
-        max_behind: int,
-    ) -> None:
-        self._name = name
-        self._chance = chance
-        self._network = network
+    def __init__(self, name: str, chance: Random, outside: Outside, *, known: Known, max_behind: int) -> None:
+        super().__init__(name, chance, outside)
         self._known = known
-        self._books = books
-        self._story = story
-        self._is_over = is_over
         self._max_behind = max_behind
         self._kind = chance.choice((Kind.JOB, Kind.POD))
         self._of = ""

@@ -298,6 +298,31 @@ def test_time_is_virtual_and_lanes_keep_their_order() -> None:
     assert context_of("lane", life) is not None
 
 
+def test_who_is_buried_tries_nothing_again() -> None:
+    loop = SimulatedLoop(Random(1), 0)  # type: ignore[abstract]  # noqa: S311 - no sockets on purpose
+    life = Life("life")
+    tries: list[int] = []
+
+    def try_again() -> None:
+        tries.append(len(tries))
+        assert len(tries) < 100, "for ever"
+        loop.call_later(0, try_again)
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            try_again()
+
+    with loop.running():
+        loop.start(work(), "work", life)
+        loop.step(0)
+        loop.end(life)
+        loop.bury([life, loop.outside])
+    assert loop.failures == []
+    assert tries == [0]
+
+
 def test_the_command_has_the_defaults_that_its_printed_form_leaves_out() -> None:
     defaults = {name: each.default for name, each in signature(command).parameters.items()}
     assert defaults["steps"] == STEPS

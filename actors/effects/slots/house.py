@@ -3,6 +3,8 @@
 1. A seat is a worker with a session pod, and a directory for its socket that is this user's alone.
 2. What became of a seat is told to whoever wished for it, once, and never inside a call.
 3. What an earlier server left on disk is removed at start; its workers were lost with it (see dispatch).
+4. A seat that is to end before its worker was asked for never asks for one: its order to drain came
+   first and found nobody, and no other would follow.
 """
 
 import shutil
@@ -16,6 +18,7 @@ from actors.effects.rooms import Fits, Full, Verdict
 from actors.effects.slots.lease import Start, Want
 from actors.effects.slots.place import Places
 from actors.effects.slots.seat import SOCKET, NotUp, Seat
+from actors.host.fit import outline
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
@@ -31,7 +34,7 @@ DIRECTORY = "directory"
 """Label of a worker: where its socket is."""
 PAUSE_S = 1.0
 SPECIMENS = 256
-"""Pods that are remembered for the question whether there is room for one."""
+"""Outlines of pods that are remembered for the question whether there is room for one."""
 
 HEEDED = frozenset({WorkerCalled, PodPlaced, PodContainerStarted, PodContainerExited, PodEnded, PodDeleted})
 """Classes of events that say what becomes of a seat."""
@@ -153,12 +156,12 @@ class House:
         return verdict
 
     def _specimen(self, want: Want) -> PodSpec:
-        """Return what a pod for a want is like, but for where its socket is: the same for equal keys."""
+        """Return the outline of a pod for a want: the same for equal keys."""
         spec = self._specimens.get(want.key)
         if spec is None:
             if len(self._specimens) >= SPECIMENS:
                 self._specimens.clear()
-            spec = self._specimens[want.key] = want.spec(Path())
+            spec = self._specimens[want.key] = outline(want.spec(Path()))
         return spec
 
     def begin(self, slot: str, want: Want) -> None:
@@ -170,6 +173,8 @@ class House:
         self._spawn(self._bring_up(seat))
 
     async def _bring_up(self, seat: Seat) -> None:
+        if seat.is_leaving:  # as there is no worker to drain, it is forgotten without one
+            return
         began_at = self._clock.now()
         try:
             self._make(seat.directory)

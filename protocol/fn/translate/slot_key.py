@@ -1,7 +1,8 @@
 """The key that says which function processes can do a call: those with an equal one.
 
 1. The form is the original's, byte for byte: load balancers may compute it, too.
-2. A key that comes with the call is taken as it is.
+2. A key that comes with the call is taken as it is; one longer than any digest is digested, since keys
+   are kept and calls may be of any size.
 """
 
 import binascii
@@ -12,6 +13,8 @@ from protocol.fn.translate.model import CallModel
 from protocol.fn.translate.outcomes import Unfit, unparsable
 
 NUL = b"\0"
+LONGEST = 64
+"""Bytes of a key that is taken as it is."""
 
 
 def key_of(model: CallModel, slot_hash_id: str, extension: str = "") -> bytes:
@@ -19,9 +22,10 @@ def key_of(model: CallModel, slot_hash_id: str, extension: str = "") -> bytes:
     if not slot_hash_id:
         return slot_key(model, extension)
     try:
-        return binascii.unhexlify(slot_hash_id)
+        key = binascii.unhexlify(slot_hash_id)
     except ValueError:
         raise Unfit(unparsable("slot_hash_id is not hexadecimal")) from None
+    return key if len(key) <= LONGEST else hashlib.sha256(key).digest()
 
 
 def slot_key(model: CallModel, extension: str = "") -> bytes:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.host.fit import Placement, Room, fit, need_of
+from actors.host.fit import Placement, Room, fit, need_of, outline
 from actors.host.units import Units, units
 from events.capacity import Resources
+from events.frozen import replace as changed
 from events.host import HostPhase
 from events.pod import ContainerSpec, PodSpec, PortSpec
 from tests.strategies import pod_specs
@@ -129,3 +130,16 @@ def test_ports_are_chosen_around_the_range() -> None:
     chosen = fit(spec_of(ports=(0, 0)), [room("a")], start=2)
     assert isinstance(chosen, Placement)
     assert [port.number for port in chosen.ports] == [31002, 31000]
+
+
+@given(spec=pod_specs(), hosts=rooms(), text=st.text(min_size=1), start=st.integers(0, 9))
+def test_an_outline_fits_where_its_spec_does(spec: PodSpec, hosts: list[Room], text: str, start: int) -> None:
+    """And what may be long makes no other outline."""
+    assert need_of(outline(spec)) == need_of(spec)
+    assert fit(outline(spec), hosts, start=start) == fit(spec, hosts, start=start)
+    pairs = ((text, text),)
+    containers = tuple(
+        changed(each, command=(text,), environment=pairs, image=text) for each in spec.containers
+    )
+    long = changed(spec, containers=containers, environment=pairs, labels=pairs, beyond=text)
+    assert outline(long) == outline(spec)

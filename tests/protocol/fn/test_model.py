@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from protocol.fn.translate.model import CallModel, read_model
 from protocol.fn.translate.outcomes import INVALID_CPUS, INVALID_JSON, Unfit
-from protocol.fn.translate.slot_key import key_of, slot_key
+from protocol.fn.translate.slot_key import LONGEST, key_of, slot_key
 
 PLAIN: dict[str, Any] = {
     "app_id": "app1",
@@ -50,6 +50,15 @@ def test_a_key_that_comes_with_the_call_is_taken_as_it_is() -> None:
         with pytest.raises(Unfit) as caught:
             key_of(read(**PLAIN), bad)
         assert caught.value.fault.code == 0
+
+
+def test_a_long_key_that_comes_with_the_call_is_digested() -> None:
+    """Equal ones stay equal, and no key is long."""
+    longest, longer = "ab" * LONGEST, "ab" * (LONGEST + 1)
+    assert key_of(read(**PLAIN), longest) == b"\xab" * LONGEST
+    assert len(key_of(read(**PLAIN), longer)) <= LONGEST
+    assert key_of(read(**PLAIN), longer) == key_of(read(**PLAIN), longer.upper())
+    assert key_of(read(**PLAIN), longer) != key_of(read(**PLAIN), f"{longer}00")
 
 
 def test_what_is_no_part_of_the_key_does_not_change_it() -> None:

@@ -99,7 +99,7 @@ Before: TypeAlias = "Callable[[str, grpc.RpcMethodHandler[Any, Any]], grpc.RpcMe
 Answer: TypeAlias = Message | bytes
 Whole: TypeAlias = Callable[[object, Context], Awaitable[Answer]]
 Pieces: TypeAlias = Callable[[object, Context], AsyncGenerator[Answer, None]]
-Written: TypeAlias = Callable[[object, Context], Awaitable[None]]
+Written: TypeAlias = Callable[[object, Context], Awaitable[Answer | None]]
 
 
 def as_it_is(path: str, endpoint: Endpoint) -> Endpoint:
@@ -196,12 +196,15 @@ def answer_whole(method: MethodDescriptor, call: Whole) -> Whole:
 
 
 def answer_in_pieces(method: MethodDescriptor, call: Pieces | Written) -> Written:
-    """Answer by a stream of messages, which the call yields or writes to its context."""
+    """Answer by a stream of messages, which the call yields or writes to its context.
+
+    One that writes may return its last message.
+    """
     if not isasyncgenfunction(call) and not iscoroutinefunction(call):
         raise ValueError(f"{method.full_name} has to be an asynchronous generator function")
     client_streaming, yields = method.client_streaming, isasyncgenfunction(call)
 
-    async def answer(request: object, context: Context) -> None:
+    async def answer(request: object, context: Context) -> Answer | None:
         if client_streaming:
             request = Requests(cast("AsyncIterator[object]", request), context)
         elif isinstance(request, Malformed):
@@ -211,8 +214,8 @@ def answer_in_pieces(method: MethodDescriptor, call: Pieces | Written) -> Writte
             async with aclosing(cast("Pieces", call)(request, context)) as responses:
                 async for response in responses:
                     await context.write(response)
-        else:
-            await cast("Written", call)(request, context)
+            return None
+        return await cast("Written", call)(request, context)
 
     return answer
 

@@ -70,12 +70,12 @@ class RunnerServicer:
 
     async def Engage(  # noqa: N802 - the wire's name
         self, requests: AsyncIterator[pb.ClientMsg], context: StreamContext
-    ) -> None:
-        """Do one call."""
+    ) -> pb.RunnerMsg:
+        """Do one call. What is returned is the last message of the stream."""
         last = await self.serve(requests, context.write, self._calls.read(context))
         if isinstance(last, Abort):
             await context.abort(grpc.StatusCode.UNKNOWN, last.text)
-        await context.write(last.message)
+        return last.message
 
     async def serve(
         self,

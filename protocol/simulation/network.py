@@ -311,7 +311,10 @@ class Network:
         try:
             request = read(call.wire) if call.requests is None else call.requests.read(read)
             response = await behaviour(request, context)
-            self._send(call, None if endpoint.response_streaming else context.serialize(response))
+            if response is not None or not endpoint.response_streaming:
+                self._send(call, context.serialize(response))
+            if endpoint.response_streaming:
+                self._send(call, None)
         except Aborted:
             pass
         except asyncio.CancelledError:

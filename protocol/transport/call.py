@@ -5,10 +5,12 @@
 2. A client that goes away, a deadline that passes and a server that is cut short cancel the task.
 3. A method ends by returning, by `abort`, or by an exception, which is a bug: the client is told INTERNAL
    and no more, the log says the rest.
-4. `write` hands a message over and returns; the next one waits until it has gone. So one message of a
-   stream is under way, and one more is waited for: a slow client slows its method down.
-5. A message that was asked for and not waited for to the end is the next one that `read` answers.
-6. It has the names of `grpc.aio.ServicerContext`, as far as servicers use them.
+4. Of a stream one message is under way, and one more is kept; `write` waits when there are both. So a
+   slow client slows its method down, and a quick method need not wait for each message.
+5. A method that answers by a stream may return its last message instead of writing it: that goes with the
+   status, in one piece.
+6. A message that was asked for and not waited for to the end is the next one that `read` answers.
+7. It has the names of `grpc.aio.ServicerContext`, as far as servicers use them.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from protocol.transport import core
 Endpoint: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour: TypeAlias = "Callable[[object, Call], Awaitable[object]]"
 
+OK = grpc.StatusCode.OK
 FAILED = "the server failed to answer; its log says more"
 NOT_ONE = "the method takes exactly one request"
 PATIENCE_S = 0.02
@@ -59,6 +62,7 @@ class Call:
         "_last",
         "_loop",
         "_metadata",
+        "_outbox",
         "_reader",
         "_status",
         "_task",
@@ -89,7 +93,10 @@ class Call:
         self._callbacks: list[Callable[[Call], None]] | None = None
         self._has_begun = self._has_ended = self._has_read = self._is_gone = False
         self._is_sending = self._is_reading = self._is_running = False
-        self._last: tuple[core.Operation, ...] = ()
+        self._outbox: list[core.Operation] = []
+        """Messages that are sent once that has gone which is under way."""
+        self._last: core.Operation | None = None
+        """The status, until it is sent."""
         self._reader: asyncio.Future[bytes | None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._unread: list[bytes | None] = []
@@ -145,8 +152,8 @@ class Call:
             else:
                 answer = await self._behaviour(request, self)
             if not self._has_ended:
-                code = self._code or grpc.StatusCode.OK
-                if endpoint.response_streaming or code is not grpc.StatusCode.OK:
+                code = self._code or OK
+                if code is not OK or (answer is None and endpoint.response_streaming):
                     self._end(code, self._status)
                 else:
                     self._end_with(self._written(answer))
@@ -181,17 +188,23 @@ class Call:
         """Send metadata before the first message. Raises Gone, or ValueError when they are sent."""
         if self._has_begun:
             raise ValueError("initial metadata are sent already")
-        await self._sendable()
-        self._has_begun = True
-        self._send((core.send_metadata(metadata, core.NO_FLAGS),))
+        if self._has_ended or self._is_gone:
+            raise Gone
+        self._has_begun = self._is_sending = True
+        self._start((core.send_metadata(metadata, core.NO_FLAGS),), self._sent)
 
     async def write(self, message: object) -> None:
-        """Send a message of a stream, once the one before has gone. Raises Gone."""
+        """Send a message of a stream, once there is room for it. Raises Gone."""
         body = self._written(message)
-        if self._is_sending or self._has_ended or self._is_gone:
-            await self._sendable()
-        sent = core.send_message(body, core.NO_FLAGS)
-        self._send((sent,) if self._has_begun else (self._beginning(), sent))
+        while self._outbox and not self._is_gone:
+            if self._writer is None:
+                self._writer = self._loop.create_future()
+            # Others may wait for the same: cancelling one of them harms none.
+            await asyncio.shield(self._writer)
+        if self._has_ended or self._is_gone:
+            raise Gone
+        self._outbox.append(core.send_message(body, core.NO_FLAGS))
+        self._send()
 
     async def abort(
         self, code: grpc.StatusCode, details: str = "", trailing_metadata: core.Metadata = ()
@@ -215,55 +228,38 @@ class Call:
         write = self._endpoint.response_serializer
         return cast("bytes", message) if write is None else write(message)
 
-    def _beginning(self) -> core.Operation:
-        self._has_begun = True
-        return core.send_metadata(None, core.NO_FLAGS)
-
     def _end_with(self, body: bytes) -> None:
-        """Send the only answer, and that all is well."""
-        self._has_ended = True
-        self._code = grpc.StatusCode.OK
-        sent = core.send_message(body, core.NO_FLAGS)
-        status = core.send_status(self._trailing, 0, b"", core.NO_FLAGS)
-        self._finish((sent, status) if self._has_begun else (self._beginning(), sent, status))
+        """Send the last message, and that all is well."""
+        self._outbox.append(core.send_message(body, core.NO_FLAGS))
+        self._end(OK, "")
 
     def _end(self, code: grpc.StatusCode, details: str) -> None:
-        """Send the status."""
+        """Send the status, after the messages."""
         self._has_ended = True
         self._code, self._status = code, details
-        status = core.send_status(
-            self._trailing, code.value[0], details.encode(errors="replace"), core.NO_FLAGS
-        )
-        self._finish((status,) if self._has_begun else (self._beginning(), status))
+        sentence = details.encode(errors="replace") if details else b""
+        self._last = core.send_status(self._trailing, code.value[0], sentence, core.NO_FLAGS)
+        self._send()
 
-    def _finish(self, operations: tuple[core.Operation, ...]) -> None:
+    def _send(self) -> None:
+        """Send what is next, if nothing is under way: a message, the status with the last of them."""
         if self._is_sending:
-            self._last = operations
-        else:
-            self._send(operations)
-
-    async def _sendable(self) -> None:
-        """Wait until the message before has gone."""
-        while self._is_sending:
-            if self._writer is None:
-                self._writer = self._loop.create_future()
-            # Others may wait for the same: cancelling one of them harms none.
-            await asyncio.shield(self._writer)
-        if self._has_ended or self._is_gone:
-            raise Gone
-
-    def _send(self, operations: tuple[core.Operation, ...]) -> None:
-        self._is_sending = True
-        if not self._start(operations, self._sent):
-            self._is_sending = False
+            return
+        operations: tuple[core.Operation, ...] = (self._outbox.pop(0),) if self._outbox else ()
+        if self._last is not None and not self._outbox:
+            operations = (*operations, self._last)
+            self._last = None
+        if operations:
+            if not self._has_begun:
+                self._has_begun = True
+                operations = (core.send_metadata(None, core.NO_FLAGS), *operations)
+            self._is_sending = self._start(operations, self._sent)
 
     def _sent(self, event: core.Event) -> None:
         self._is_sending = False
         if not event.success:
             self._is_gone = True
-        if self._last:
-            operations, self._last = self._last, ()
-            self._send(operations)
+        self._send()
         if self._writer is not None:
             self._writer.set_result(None)
             self._writer = None

@@ -1,18 +1,21 @@
 """Brings the events of grpcio's core to the event loop.
 
 1. The loop takes events itself, as long as there are some: a busy server hands nothing from thread to thread.
-2. Only when a whole turn of the loop has brought none does a thread wait for the next one, and wakes
-   the loop. So each event is handled on the loop, and in the order of the queue.
+2. Only when `TURNS` turns of the loop have brought none does a thread wait for the next one, and wakes the
+   loop: what is answered at once finds the loop awake. In between others have the core. So each event is
+   handled on the loop, and in the order of the queue.
 3. At most `AT_ONCE` are handled in a turn; whatever else the loop has to do comes between.
 4. What an event's tag raises is told to the loop's exception handler, and harms no other event.
 """
 
 import asyncio
+import os
 import threading
 
 from protocol.transport import core
 
 AT_ONCE = 64
+TURNS = 16
 NOW = 0.0
 """A time long past: polling until then does not wait."""
 
@@ -24,7 +27,8 @@ class Completions:
         self.queue = core.new_queue()
         self._loop = asyncio.get_running_loop()
         self._first: core.Event | None = None
-        self._is_quiet = False
+        self._quiet = 0
+        """Turns since the last event."""
         self._is_over = asyncio.Event()
         self._wait = threading.Lock()
         self._wait.acquire()
@@ -58,7 +62,7 @@ class Completions:
         if first is not None and self._handle(first):
             # An event that is kept while its queue is polled keeps its call alive.
             del first
-            self._is_quiet = False
+            self._quiet = 0
             self._drain()
 
     def _drain(self) -> None:
@@ -66,15 +70,17 @@ class Completions:
         for number in range(AT_ONCE):
             event = poll(NOW)
             if event.tag is None and event.completion_type != core.IS_SHUT_DOWN:
-                if number == 0 and self._is_quiet:
-                    self._wait.release()
-                    return
-                self._is_quiet = number == 0
+                self._quiet = 0 if number else self._quiet + 1
                 break
             if not handle(event):
                 return
         else:
-            self._is_quiet = False
+            self._quiet = 0
+        if self._quiet > TURNS:
+            self._wait.release()
+            return
+        if self._quiet:
+            os.sched_yield()
         self._loop.call_soon(self._drain)
 
     def _handle(self, event: core.Event) -> bool:

@@ -36,7 +36,6 @@ KEPT = frozenset(
         *("Resources", "PodSpec", "ContainerSpec", "WorkerSpec"),
         *("Committer._versions", "Shared._packed"),
         *("Timers._armed", "_LoopTimer", "DeleteTask"),
-        *("House._specimens", "CallModel"),
     }
 )
 """What is kept of what is over, each up to a bound of its own: views, actors with their states, what the

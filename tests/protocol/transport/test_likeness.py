@@ -2,7 +2,8 @@
 
 1. A method is a list of deeds, and so is its client. Both servers are given the same; the client has to see
    the same from either.
-2. What differs on purpose is not here: an exception is INTERNAL without its text (test_server.py).
+2. What differs on purpose is not here but in test_server.py: what an exception tells, and what a method
+   returns that answers by a stream.
 """
 
 import asyncio
@@ -73,9 +74,10 @@ async def perform(does: list[Deed], context: Any, kept: list[bytes]) -> bytes:
 
 
 async def seen(kind: str, does: list[Deed], sent: list[bytes], make: Make) -> Seen:
-    async def method(request: Any, context: Any) -> bytes:
+    async def method(request: Any, context: Any) -> bytes | None:
         kept = [request] if isinstance(request, bytes) else []
-        return await perform(does, context, kept)
+        answer = await perform(does, context, kept)
+        return answer if kind in {"one", "in"} else None
 
     name = f"/{kind}/method"
     async with served({name: method}, make) as (_, channel):

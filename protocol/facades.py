@@ -9,7 +9,6 @@ import pwd
 import random
 import socket
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -65,6 +64,10 @@ def make_facades(
     }
 
 
+_VERSION_4 = 0x4000 << 64 | 0x8000 << 48
+_RANDOM = ~(0xF000 << 64 | 0xC000 << 48)
+
+
 class RandomIds:
     """Makes UUIDs of version 4."""
 
@@ -74,7 +77,10 @@ class RandomIds:
 
     def __call__(self) -> str:
         """Return another one."""
-        return str(uuid.UUID(int=self._bits(128), version=4))
+        # Written out: an object of `uuid` for each would take three times as long.
+        number = self._bits(128) & _RANDOM | _VERSION_4
+        digits = f"{number:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def now() -> int:

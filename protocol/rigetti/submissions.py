@@ -2,7 +2,8 @@
 
 1. What is checked here comes after the key was looked up, and in this order: configurations, job,
    target, limit, decryption and programme, values, settings. The first failure is the answer.
-2. A batch is checked member by member; a refusal names the first bad one.
+2. A batch is checked member by member; a refusal names the first bad one. Members that are equal are checked
+   once.
 3. Ids are random, one for each configuration, in their order.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from actors.kernel.decider import Code, Rejection
 from actors.task.commands import NewTask, TaskGroup
+from events.frozen import replace
 from protocol.gateway import Refused
 from protocol.pb.rigetti.controller import service_pb2 as pb
 from protocol.rigetti.programs import JOB, Checked, Reading
@@ -48,10 +50,21 @@ class Submissions:
             groups = [await self._group(request, roles) for request in requests]
             return Submission(groups=tuple(groups), capacity=self._rules.queue_capacity)
         groups = []
+        known: dict[bytes, TaskGroup] = {}
         for place, request in enumerate(requests):
-            with within(f"requests[{place}]"):
-                groups.append(await self._group(request, roles))
+            body = request.SerializeToString(deterministic=True)
+            if (group := known.get(body)) is not None:
+                group = self._again(group)
+            else:
+                with within(f"requests[{place}]"):
+                    group = known[body] = await self._group(request, roles)
+            groups.append(group)
         return Submission(groups=tuple(groups), capacity=self._rules.queue_capacity)
+
+    def _again(self, group: TaskGroup) -> TaskGroup:
+        """Return the same under new ids."""
+        tasks = tuple(NewTask(id=self._random_id(), arguments=task.arguments) for task in group.tasks)
+        return replace(group, tasks=tasks)
 
     async def _group(self, request: pb.ExecuteControllerJobRequest, roles: frozenset[str]) -> TaskGroup:
         rules, configurations = self._rules, request.execution_configurations

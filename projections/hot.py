@@ -4,7 +4,8 @@
 2. Records come in order, whole appends at last: an append that is cut is finished by the next call.
 3. An entity that was deleted is dropped at once. One that is over (killed, succeeded, failed) leaves
    when there are too many such, least recently changed first, and only when the tables have it.
-4. A job stays while a pod of it is live, and a pod stays while its owner is live.
+4. A job stays while a pod of it is live, and a pod stays while its owner is live. With a job that lives
+   again its pods come back.
 5. One that left comes back from the tables when something happens to it. While a replay is behind
    the tables, what comes back may have seen more than the replay: then it is taken as it is.
 6. A replay may begin with the pods that the tables know, which are most of what there is, and then passes
@@ -46,6 +47,9 @@ class Cold(Protocol):
     def pods_to_keep(self) -> Iterable[PodView]:
         """Read the pods that are not over, and those of owners that are not."""
 
+    def pods_of(self, owner: str) -> Iterable[PodView]:
+        """Read the pods of an owner."""
+
 
 class NoTables:
     """Nothing is stored, so nothing leaves memory."""
@@ -57,6 +61,11 @@ class NoTables:
 
     def pods_to_keep(self) -> Iterable[PodView]:
         """Return none."""
+        return ()
+
+    def pods_of(self, owner: str) -> Iterable[PodView]:
+        """Return none."""
+        del owner
         return ()
 
 
@@ -121,8 +130,8 @@ class HotViews:
         return advances
 
     def begin(self) -> None:
-        """Take the pods that the tables know, before the first replay."""
-        for view in self._cold.pods_to_keep():
+        """Take the pods that the tables know, before the first replay. Raises what reading does, and takes none."""
+        for view in list(self._cold.pods_to_keep()):
             self._put(f"pod/{view.id}", None, view)
         self._pods_until = self._cold.checkpoint
 
@@ -162,8 +171,12 @@ class HotViews:
                 if is_gone(after):  # what may follow begins anew
                     self._put(stream, kept(stream), latest.pop(stream))
                     changed[stream] = after
+        has_tail = bool(records) and records[-1].revision > self._pods_until > 0
         for stream, view in latest.items():
-            self._put(stream, kept(stream), view)
+            before = kept(stream)
+            self._put(stream, before, view)
+            if has_tail and before is None and isinstance(view, JobView) and not is_over(view):
+                self._recall_pods(stream)  # it may have been over when the tables were asked
         changed.update(latest)
         if records:
             self._revision = records[-1].revision
@@ -173,7 +186,8 @@ class HotViews:
         before = self._views.get(stream)
         after = self._folded(before, recorded)
         if after is not None:
-            self._put(stream, self._views.get(stream), after)
+            # One that had left came back meanwhile.
+            self._put(stream, before if before is not None else self._views.get(stream), after)
             self._open[stream] = after
 
     def _folded(self, before: View | None, recorded: Recorded) -> View | None:
@@ -256,6 +270,9 @@ class HotViews:
             was_live = before is not None and not is_over(before)
             if was_live is over:
                 self._count(owner, 1 - 2 * over)
+        elif isinstance(view, JobView):
+            if before is not None and not over and is_over(before):
+                self._recall_pods(stream)
         elif isinstance(view, HostView):
             self._hosts[stream] = view
         elif isinstance(view, TaskView):
@@ -267,6 +284,12 @@ class HotViews:
         if view is not None:
             self._put(stream, None, view)
         return view
+
+    def _recall_pods(self, owner: str) -> None:
+        for pod in self._cold.pods_of(owner):
+            stream = f"pod/{pod.id}"
+            if stream not in self._views and stream not in self._gone:
+                self._put(stream, None, pod)
 
     def _drop(self, stream: str) -> None:
         view = self._views.pop(stream, None)
@@ -314,6 +337,7 @@ class HotViews:
         view = self._views[stream]
         if isinstance(view, PodView):
             owner = self._views.get(view.owner)
-            return owner is not None and not is_over(owner)
+            # Of a replay that passes by pods, an owner may be over now and live at its end.
+            return self._revision < self._pods_until or (owner is not None and not is_over(owner))
         # In a replay that is behind the tables, a job could come back live: without its maps by instance.
         return stream in self._live_pods or self._revision < self._cold.checkpoint

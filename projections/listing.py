@@ -95,6 +95,11 @@ class TableReader:
         for (body,) in self._execute(statement, [*kept.parameters, *live.parameters]):
             yield self._view("pods", cast("bytes", body), PodView)
 
+    def pods_of(self, owner: str) -> Iterator[PodView]:
+        """Yield the pods of an owner."""
+        for (body,) in self._execute("SELECT body FROM pods WHERE owner = ?", [owner]):
+            yield self._view("pods", cast("bytes", body), PodView)
+
     def jobs_named(self, name: str) -> tuple[str, ...]:
         """Return the ids of all jobs ever created under a name, newest first."""
         found = self._execute(
@@ -223,6 +228,10 @@ class ColdViews:
     def pods_to_keep(self) -> Iterator[PodView]:
         """Yield the pods that are not over, and those of owners that are not."""
         return self._reader.pods_to_keep()
+
+    def pods_of(self, owner: str) -> Iterator[PodView]:
+        """Yield the pods of an owner."""
+        return self._reader.pods_of(owner)
 
     def close(self) -> None:
         """Close the connection."""

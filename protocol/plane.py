@@ -317,7 +317,10 @@ class Plane:
         """Yield the whole journal, having shown each part to the views first."""
         reader: Reader = self._journal.reader()
         try:
-            self._hot.begin()
+            try:
+                self._hot.begin()
+            except (sqlite3.Error, UnreadableEvent, TypeError) as error:  # then all is folded
+                structlog.get_logger().warning("tables_unreadable", reason=str(error))
             records = reader.scan()
             while part := list(islice(records, SCAN_PAGE)):
                 self._projector.offer((self._hot.replay(part),))

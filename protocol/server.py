@@ -49,7 +49,7 @@ GRACE_S = 3.5
 CLOSE_S = 4.0
 """Time that the plane has to close; what is lost by cutting it short is only tidiness."""
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.002
 """How long the loop's thread may keep the interpreter from the writer's and the projector's."""
 
 CLEAN, FENCED = 0, 1

@@ -126,12 +126,19 @@ def _same(value: T) -> T:
 def _between(kind: type, ways: Iterable[tuple[str, Callable[[Any], Any]]]) -> Callable[[Any], Any]:
     """Return what makes of a struct one of another class with the same fields, some of them changed."""
     every = tuple(ways)
+    last: tuple[msgspec.Struct | None, Any] = (None, None)
 
     def change(value: msgspec.Struct) -> Any:  # noqa: ANN401 - a struct of the class
+        nonlocal last
+        known, made = last  # in one step, because another thread may be at it
+        if known is value:  # one spec stands in many events after each other
+            return made
         fields = msgspec.structs.asdict(value)
         for name, way in every:
             fields[name] = way(fields[name])
-        return kind(**fields)
+        made = kind(**fields)
+        last = (value, made)
+        return made
 
     return change
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from events.frozen import replace
 from events.goal import Goal
 from events.job import JobCreated, JobPhase, JobPhaseChanged, JobPodReported, JobSpec
-from events.pod import PodCreated, PodDeleted, PodPhase
+from events.pod import EndReason, PodCreated, PodDeleted, PodEnded, PodPhase
 from projections.hot import HotViews
 from projections.jobs import JobView
 from projections.listing import ColdViews, TableReader
@@ -85,6 +85,14 @@ def test_rebuilt_tables_equal_live_views(random: Random, count: int, steps: int)
             tables.close()
 
 
+def assert_pods_are_with_their_jobs(hot: HotViews, expected: dict[str, View]) -> None:
+    """All pods of a job that is live are in memory."""
+    pods = [view for view in expected.values() if isinstance(view, PodView)]
+    for job in (view for view in expected.values() if isinstance(view, JobView) and not is_over(view)):
+        own = [pod for pod in pods if pod.owner == stream_of(job)]
+        assert hot.pods_of(stream_of(job)) == sorted(own, key=lambda pod: pod.instance)
+
+
 @settings(max_examples=60, deadline=None)
 @given(random=randoms, count=st.integers(0, 200), max_over=st.integers(0, 2), page=st.integers(1, 50))
 def test_what_left_memory_is_found_and_comes_back(
@@ -105,6 +113,7 @@ def test_what_left_memory_is_found_and_comes_back(
         assert {stream: hot.find(stream) for stream in world.versions if hot.find(stream)} == expected
         live = {stream: view for stream, view in expected.items() if not is_over(view)}
         assert {stream: hot.get(stream) for stream in live} == live
+        assert_pods_are_with_their_jobs(hot, expected)
         if random.random() < 0.5:  # else the tables are behind, in the middle of some part of the replay
             projector.step()
         cold.close()
@@ -123,11 +132,7 @@ def test_what_left_memory_is_found_and_comes_back(
         rows = TableReader(tables)
         assert stored(rows) == as_rows(expected)
         rows.close()
-        for view in live.values():
-            if isinstance(view, JobView):
-                pods = [pod for pod in expected.values() if isinstance(pod, PodView)]
-                own = [pod for pod in pods if pod.owner == stream_of(view)]
-                assert again.pods_of(stream_of(view)) == sorted(own, key=lambda pod: pod.instance)
+        assert_pods_are_with_their_jobs(again, expected)
         cold.close()
         tables.close()
 
@@ -179,6 +184,33 @@ def test_a_job_that_was_killed_and_runs_again_survives_a_replay(tmp_path: Path) 
     again = HotViews(cold=cold, max_over=0)
     replay(reader, again, Projector(tables), page=1)
     assert again.get(stream) == folded(world)[stream]
+    cold.close()
+    tables.close()
+
+
+def test_pods_of_a_job_that_was_killed_and_runs_again_survive_a_replay(tmp_path: Path) -> None:
+    """A replay that began with the pods of the tables drops none because their job was over once."""
+    world = World(chance(1))
+    spec = JobSpec(name="web", instance_count=1, default=world.pod_spec())
+    created = PodCreated(
+        owner="job/1", instance=0, config=1, spec=world.pod_spec(), goal=Goal.RUNNING, name="web"
+    )
+    for stream, event in (
+        ("job/1", JobCreated(spec=spec)),
+        ("pod/1-0", created),
+        ("pod/1-0", PodEnded(run=1, phase=PodPhase.FAILED, reason=EndReason.FAILED)),
+        ("job/1", JobPhaseChanged(phase=JobPhase.KILLED)),
+        ("job/1", JobPhaseChanged(phase=JobPhase.RUNNING)),
+    ):
+        world.append((stream, event))
+    tables = Tables(tmp_path / "views", identity=world.journal.identity, head=0, codec=VIEWS)
+    reader = world.journal.reader()
+    replay(reader, HotViews(), Projector(tables))
+    cold = ColdViews(tables)
+    again = HotViews(cold=cold, max_over=0)
+    again.begin()
+    replay(reader, again, Projector(tables), page=1)
+    assert again.pods_of("job/1") == [folded(world)["pod/1-0"]]
     cold.close()
     tables.close()
 

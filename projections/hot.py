@@ -130,7 +130,7 @@ class HotViews:
         return advances
 
     def begin(self) -> None:
-        """Take the pods that the tables know, before the first replay. Raises what reading does, and takes none."""
+        """Take the pods that the tables know, before the first replay; none if one cannot be read."""
         for view in list(self._cold.pods_to_keep()):
             self._put(f"pod/{view.id}", None, view)
         self._pods_until = self._cold.checkpoint

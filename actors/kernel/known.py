@@ -17,23 +17,30 @@ class KnownStreams:
 
     def __init__(self) -> None:
         self.is_filled = False
-        self._layers = [_Layer(SMALLEST)]
+        self._newest = _Layer(SMALLEST)
+        self._layers = [self._newest]
 
     def add(self, stream: str) -> None:
         """Take note of a stream."""
-        newest = self._layers[-1]
-        if newest.is_full:
-            newest = _Layer(2 * newest.size)
+        newest = self._newest
+        if newest.room <= 0:
+            newest = self._newest = _Layer(2 * newest.size)
             self._layers.append(newest)
-        newest.add(hash(stream))
+        number, bits, mask = hash(stream), newest.bits, newest.size - 1
+        first, second = number & mask, (number >> 31) & mask
+        bits[first >> 3] |= 1 << (first & 7)
+        bits[second >> 3] |= 1 << (second & 7)
+        newest.room -= 1
 
     def may_have(self, stream: str) -> bool:
         """Return False only for a stream that has no events."""
         if not self.is_filled:
             return True
         number = hash(stream)
-        for layer in self._layers:  # noqa: SIM110 - a generator would cost more than the look
-            if layer.may_have(number):
+        for layer in self._layers:
+            bits, mask = layer.bits, layer.size - 1
+            first, second = number & mask, (number >> 31) & mask
+            if bits[first >> 3] >> (first & 7) & 1 and bits[second >> 3] >> (second & 7) & 1:
                 return True
         return False
 
@@ -41,27 +48,11 @@ class KnownStreams:
 class _Layer:
     """A filter of a fixed size."""
 
+    __slots__ = ("bits", "room", "size")
+
     def __init__(self, size: int) -> None:
         self.size = size
         """Bits; a power of two."""
-        self._bits = bytearray(size // 8)
-        self._room = size // BITS_EACH
-
-    @property
-    def is_full(self) -> bool:
-        """True when one more would make wrong answers more frequent."""
-        return self._room <= 0
-
-    def add(self, number: int) -> None:
-        """Take note of a hash of 64 bits."""
-        bits, mask = self._bits, self.size - 1
-        first, second = number & mask, (number >> 31) & mask
-        bits[first >> 3] |= 1 << (first & 7)
-        bits[second >> 3] |= 1 << (second & 7)
-        self._room -= 1
-
-    def may_have(self, number: int) -> bool:
-        """Return False only for a hash that was not added."""
-        bits, mask = self._bits, self.size - 1
-        first, second = number & mask, (number >> 31) & mask
-        return bool(bits[first >> 3] >> (first & 7) & 1 and bits[second >> 3] >> (second & 7) & 1)
+        self.bits = bytearray(size // 8)
+        self.room = size // BITS_EACH
+        """How many more may be added before wrong answers become more frequent."""

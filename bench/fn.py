@@ -1,8 +1,9 @@
 """Functions as the rows call them: through our server, as a load balancer does, and directly.
 
-1. The program is the same on both sides (bench/function.py), and so are the bodies. All messages are made
-   before the clock runs, and what comes is not decoded but for its last word, which has to be that the
-   call succeeded.
+1. The program is the same on both sides, and so are the bodies. Hot calls are of a function that is written
+   with Fn's own kit (bench/kit_function.py), the others of a program that costs little and streams
+   (bench/function.py). All messages are made before the clock runs, and what comes is not decoded but for
+   its last word, which has to be that the call succeeded.
 2. As the genuine load balancer does, we cut bodies into frames of 10 240 bytes with an empty one at the
    end, and never half-close. The direct call sends the same pieces as chunks.
 3. The direct call is a plain HTTP client's: h11 over asyncio's streams, on a connection that is kept.
@@ -29,8 +30,15 @@ from protocol.pb.fn import runner_pb2 as pb
 METHOD = "/RunnerProtocol/Engage"
 FRAME = 10_240
 SOCKET = "lsnr.sock"
-COMMAND = (sys.executable, str(Path(function.__file__)))
-FUNCTIONS = f"[fn.functions.echo]\ncommand = {json.dumps(COMMAND)}\n"
+KIT, BARE = "kit", "bare"
+"""Images."""
+COMMANDS = {
+    KIT: (sys.executable, str(Path(__file__).with_name("kit_function.py"))),
+    BARE: (sys.executable, str(Path(function.__file__))),
+}
+FUNCTIONS = "".join(
+    f"[fn.functions.{image}]\ncommand = {json.dumps(command)}\n" for image, command in COMMANDS.items()
+)
 CONFIG = (
     '[[hosts]]\nname = "here"\ncpu = 1000\nmemory_mb = 1000000\nengine = "process"\n'
     "[fn]\nresponse_mb = 0\n" + FUNCTIONS
@@ -48,12 +56,19 @@ class Called:
 
     @classmethod
     def of(
-        cls, body: bytes, *, fn_id: str = "echo", answer: int = 0, memory: int = 0, kind: str = "sync"
+        cls,
+        body: bytes,
+        *,
+        fn_id: str = "echo",
+        image: str = BARE,
+        answer: int = 0,
+        memory: int = 0,
+        kind: str = "sync",
     ) -> "Called":
         """Return the messages of a call of one function."""
         headers = {function.ANSWER.decode(): [str(answer)]} if answer else {}
         model = {
-            "id": "01HZY6J5W7NG8G00GZJ0000001", "app_id": "bench", "fn_id": fn_id, "image": "echo",
+            "id": "01HZY6J5W7NG8G00GZJ0000001", "app_id": "bench", "fn_id": fn_id, "image": image,
             "type": kind, "timeout": 60, "idle_timeout": 600, "memory": memory, "config": {"FN_FN_ID": fn_id},
             "headers": headers,
         }  # fmt: skip
@@ -141,11 +156,15 @@ async def direct(sockets: Sequence[Path]) -> AsyncIterator[list[Direct]]:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(folder: Path, image: str = BARE) -> Iterator[subprocess.Popen[bytes]]:
     """Start a function process by hand, on the servers' core; its socket comes into the folder."""
-    command = [shutil.which("taskset") or "taskset", "-c", str(servers.CORE), *COMMAND]
-    environment = {"PATH": os.environ["PATH"], "FN_LISTENER": f"unix:{folder / SOCKET}"}
-    process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own
+    command = [shutil.which("taskset") or "taskset", "-c", str(servers.CORE), *COMMANDS[image]]
+    listener = {"FN_FORMAT": "http-stream", "FN_LISTENER": f"unix:{folder / SOCKET}"}
+    environment = {"PATH": os.environ["PATH"], **listener}
+    # The kit tells of every call, on either.
+    process = subprocess.Popen(  # noqa: S603 - our own
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:
@@ -160,13 +179,13 @@ async def listening(socket: Path) -> None:
 
 
 @contextmanager
-def by_hand(count: int) -> Iterator[list[Path]]:
+def by_hand(count: int, image: str = BARE) -> Iterator[list[Path]]:
     """Run function processes; yields their sockets."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         folders = [Path(folder) / str(n) for n in range(count)]
         for each in folders:
             each.mkdir()
-            running.enter_context(started(each))
+            running.enter_context(started(each, image))
         sockets = [each / SOCKET for each in folders]
         for socket in sockets:
             asyncio.run(listening(socket))

@@ -56,7 +56,7 @@ def alone(scale: Scale) -> Result:
         tempfile.TemporaryDirectory() as folder,
         raw.table(Path(folder)) as table,
         servers.serving(fn.CONFIG) as ours,
-        fn.by_hand(1) as (socket,),
+        fn.by_hand(1, fn.KIT) as (socket,),
     ):
         appends = asyncio.run(_appends(ours))
         return side_by_side(
@@ -70,7 +70,7 @@ def alone(scale: Scale) -> Result:
 async def _appends(server: servers.Server) -> list[Life]:
     """Have the server do a call; return what it appended for it, append by append."""
     async with jobs.connect(server.address) as channel:
-        method, called = fn.engage(channel), fn.Called.of(BODY)
+        method, called = fn.engage(channel), fn.Called.of(BODY, image=fn.KIT)
         fn.check(await fn.call(method, called.messages))
         with raw.journal(server.journal) as journal:
             before = raw.head(journal)
@@ -101,7 +101,7 @@ async def _rate_in_turn(
 
 def many(scale: Scale) -> Result:
     """Measure calls per second on either side."""
-    with servers.serving(fn.CONFIG) as ours, fn.by_hand(IN_FLIGHT) as sockets:
+    with servers.serving(fn.CONFIG) as ours, fn.by_hand(IN_FLIGHT, fn.KIT) as sockets:
         asyncio.run(_warm(ours.address))
         return side_by_side(
             MANY,
@@ -132,13 +132,13 @@ async def _held(method: fn.Stream, calls: Sequence[fn.Called]) -> AsyncIterator[
 async def _warm(address: str) -> None:
     """Have as many slots as there will be calls at once."""
     async with jobs.connect(address) as channel:
-        detached = fn.Called.of(b"", kind="detached")
+        detached = fn.Called.of(b"", image=fn.KIT, kind="detached")
         async with _held(fn.engage(channel), [detached] * IN_FLIGHT):
             pass
 
 
 async def _rate(address: str, calls: int, *, in_flight: int) -> float:
-    called = fn.Called.of(BODY)
+    called = fn.Called.of(BODY, image=fn.KIT)
     last: list[bytes] = []
     async with jobs.connect(address) as channel:
         method = fn.engage(channel)

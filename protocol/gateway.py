@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from actors.kernel.decider import Rejection
+from events.frozen import frozen
 from events.record import Recorded
 from projections.hosts import HostView
 from projections.jobs import JobView
@@ -33,7 +34,7 @@ class Refused(Exception):  # noqa: N818 - the field's word for it is a refusal, 
         self.rejection = rejection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Call:
     """Who calls, and how: what a façade knows of a request beside its message."""
 

@@ -8,7 +8,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from actors.effects.dispatch.engine import Opener
@@ -17,6 +16,7 @@ from actors.kernel.idempotency import receipt_stream
 from actors.kernel.kernel import Kernel
 from actors.kernel.request import Keyed, Request
 from actors.task.commands import CancelTask, SubmitTasks, TaskGroup, TasksAccepted
+from events.frozen import frozen
 from events.record import Recorded
 from events.task import TaskPhase, TaskSucceeded
 from projections.endings import Endings, NoMoreEndings
@@ -36,7 +36,7 @@ LEAVING = Rejection(Code.UNAVAILABLE, "the server is going down; ask again")
 ReadStream = Callable[[str, int, int], Awaitable[Sequence[Recorded]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Submission:
     """What is to be queued, all or none."""
 

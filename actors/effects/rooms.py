@@ -5,26 +5,26 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from actors.host.fit import Placement, Room, fit, need_of
 from actors.host.units import Units
+from events.frozen import frozen, replace
 from events.pod import PodSpec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Fits:
     """There is room, once these pods have ended."""
 
     after: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Full:
     """There is no room now."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class TooLarge:
     """There would be no room on any host if it were empty."""
 
@@ -32,7 +32,7 @@ class TooLarge:
 Verdict = Fits | Full | TooLarge
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Held:
     """What a pod holds of which host."""
 

@@ -9,14 +9,14 @@
 """
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 
 from actors.host.units import Units, spelled, units
+from events.frozen import frozen
 from events.host import HostPhase
 from events.pod import ContainerSpec, PodSpec, Port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Room:
     """What a host has left."""
 
@@ -28,7 +28,7 @@ class Room:
     used_ports: Container[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Placement:
     """A host that has room, and the ports that the pod gets there."""
 

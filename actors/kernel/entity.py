@@ -74,7 +74,7 @@ class EntityActor(pykka.Actor):
 
     def __init__(self, stream: str, entity: Entity[Any], shell: Shell) -> None:
         # pykka's own constructor makes a URN and a threading event: 1.5 KB that say nothing here.
-        self.actor_urn = stream
+        self.actor_urn = self.stream = stream
         self.mailbox = self._create_actor_inbox()
         self.mailbox.bind(self)
         self.actor_inbox = self.mailbox
@@ -125,11 +125,6 @@ class EntityActor(pykka.Actor):
     def actor_stopped(self) -> StopFlag:  # type: ignore[override]
         """What pykka takes for an event of threads."""
         return StopFlag(self)
-
-    @property
-    def stream(self) -> str:
-        """Stream id of the entity."""
-        return self.actor_urn
 
     # ------------------------------------------------------------ turns
 

@@ -58,7 +58,8 @@ class Joint:
         else:
             self._settle(actors, outcomes)
         for actor in actors:
-            self._shell.came_to_rest(actor)
+            if actor.is_idle:
+                self._shell.came_to_rest(actor)
 
     def _outcomes(self, actors: Sequence[EntityActor]) -> list[Decision | Rejection]:
         outcomes: dict[int, Decision | Rejection] = {}

@@ -5,12 +5,12 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import NoneType
 
 from actors.catalog import stream_of
 from actors.catalog.commands import DeleteEntry, WriteEntry
 from actors.kernel.decider import Code, Rejection
+from events.frozen import replace
 from protocol.fn.deployment import FUNCTION, SETTING, read_deployment
 from protocol.fn.functions import Functions
 from protocol.gateway import Call, Gateway, Refused

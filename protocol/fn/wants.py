@@ -4,13 +4,13 @@
 """
 
 import json
-from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
 
 from actors.effects.slots import NoSlot, Want, Why
 from actors.kernel.request import Request
 from events.attachment import Attachment
+from events.frozen import replace
 from protocol.fn.functions import Functions, configured, pod_of
 from protocol.fn.rules import Rules
 from protocol.fn.translate.engagement import Seek

@@ -7,9 +7,9 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
+from events.frozen import replace
 from events.task import TaskPhase
 from projections.tasks import TaskView
 from protocol.calls import CallContext, Calls, Metadata, fingerprint

@@ -9,7 +9,8 @@
    slow client slows its method down, and a quick method need not wait for each message.
 5. A method that answers by a stream may return its last message instead of writing it: that goes with the
    status, in one piece.
-6. A message that was asked for and not waited for to the end is the next one that `read` answers.
+6. A message that was asked for and not waited for to the end is the next one that `read` answers. Of a client
+   that has sent `FEW` messages the next one is asked for ahead.
 7. It has the names of `grpc.aio.ServicerContext`, as far as servicers use them.
 """
 
@@ -33,6 +34,7 @@ NOT_ONE = "the method takes exactly one request"
 PATIENCE_S = 0.02
 """How long a refusal of a stream waits for the first message: the client of `grpc.aio` takes a status that
 comes while it sends that message for an error of its own, and tells INTERNAL."""
+FEW = 6
 FAR_S = 10 * 365 * 86_400.0
 """A deadline further away is none."""
 
@@ -54,7 +56,7 @@ class Call:
         "_forget",
         "_has_begun",
         "_has_ended",
-        "_has_read",
+        "_heard",
         "_is_gone",
         "_is_reading",
         "_is_running",
@@ -91,7 +93,7 @@ class Call:
         self._status = ""
         self._trailing: core.Metadata | None = None
         self._callbacks: list[Callable[[Call], None]] | None = None
-        self._has_begun = self._has_ended = self._has_read = self._is_gone = False
+        self._has_begun = self._has_ended = self._is_gone = False
         self._is_sending = self._is_reading = self._is_running = False
         self._outbox: list[core.Operation] = []
         """Messages that are sent once that has gone which is under way."""
@@ -100,6 +102,8 @@ class Call:
         self._reader: asyncio.Future[bytes | None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._unread: list[bytes | None] = []
+        self._heard = 0
+        """How many messages came."""
 
     # ------------------------------------------------------------ its life
 
@@ -210,7 +214,7 @@ class Call:
         self, code: grpc.StatusCode, details: str = "", trailing_metadata: core.Metadata = ()
     ) -> NoReturn:
         """End the call with an error, and its method with `grpc.aio.AbortError`."""
-        if self._endpoint.request_streaming and not self._has_read:
+        if self._endpoint.request_streaming and not self._heard:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE_S):
                     await self._next()
@@ -276,28 +280,40 @@ class Call:
 
     async def read(self) -> object:
         """Return the next message of a stream, or `grpc.aio.EOF`. One may wait at a time."""
-        body = self._unread.pop() if self._unread else await self._next()
+        if self._unread:
+            body = self._unread.pop()
+            if body is not None and self._heard > FEW:
+                self._receive()
+        else:
+            body = await self._next()
         if body is None:
             return grpc.aio.EOF
         parse = self._endpoint.request_deserializer
         return body if parse is None else parse(body)
 
     async def _next(self) -> bytes | None:
-        self._reader = self._loop.create_future()
+        self._receive()
         if not self._is_reading:
-            if not self._start((core.receive_message(core.NO_FLAGS),), self._received):
-                return None
-            self._is_reading = True
+            return None
+        self._reader = self._loop.create_future()
         try:
             return await self._reader
         finally:
             self._reader = None
 
+    def _receive(self) -> None:
+        """Ask for the next message, unless that is done."""
+        if not self._is_reading:
+            self._is_reading = self._start((core.receive_message(core.NO_FLAGS),), self._received)
+
     def _received(self, event: core.Event) -> None:
-        self._is_reading, self._has_read = False, True
+        self._is_reading = False
+        self._heard += 1
         body = cast("core.Receipt", event.batch_operations[0]).message()
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(body)
+            if body is not None and self._heard > FEW:
+                self._receive()
         else:
             self._unread.append(body)
 

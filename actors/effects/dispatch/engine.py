@@ -8,15 +8,15 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from events.attachment import Attachment
+from events.frozen import frozen
 from events.task import FailureKind
 from events.worker import WorkerSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskOrder:
     """What an engine needs in order to do a task."""
 
@@ -28,14 +28,14 @@ class TaskOrder:
     arguments: Attachment | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerUp:
     """The worker can be given a task."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerGone:
     """What did the worker's work is gone, together with what it had to do."""
 
@@ -43,7 +43,7 @@ class WorkerGone:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskLeft:
     """The task needs the worker no more, and is not done."""
 
@@ -52,7 +52,7 @@ class TaskLeft:
     held_us: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskDone:
     """The task ended well."""
 
@@ -63,7 +63,7 @@ class TaskDone:
     """As measured by who did it, None when nobody did."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskBroke:
     """The task ended without a result; the worker goes on."""
 

@@ -9,8 +9,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from events.frozen import frozen
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -44,7 +45,7 @@ class Broken(Exception):  # noqa: N818 - said of the connection
         self.trouble = trouble
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Head:
     """The head of an answer."""
 

@@ -12,9 +12,9 @@
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from events.frozen import frozen, replace
 from protocol.fn.translate.headers import response_headers
 from protocol.fn.translate.model import CallModel
 from protocol.fn.translate.outcomes import (
@@ -39,7 +39,7 @@ _FAILED, _LATE = 502, 504
 EXPECTED_TRY, EXPECTED_DATA = "ClientMsg_Try", "ClientMsg_Data"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Seek:
     """Look for a slot."""
 
@@ -48,31 +48,31 @@ class Seek:
     extensions: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Invoke:
     """Begin the request to the function."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Feed:
     """Give the function a piece of the body."""
 
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class FeedEnd:
     """Tell the function that its request is whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Send:
     """Send a message; never the last one."""
 
     message: pb.RunnerMsg
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Settle:
     """Store how the call ended, and free the slot; what the function still does is ended."""
 
@@ -81,7 +81,7 @@ class Settle:
     """False when the slot must do no other call."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Finished:
     """Send the last message, and end the stream well."""
 
@@ -90,7 +90,7 @@ class Finished:
     """Whether it says that there was no room."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Abort:
     """End the stream with status UNKNOWN."""
 

@@ -8,9 +8,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 
+from events.frozen import frozen
 from protocol.fn.translate.outcomes import INVALID_CPUS, INVALID_JSON, Unfit, unparsable
 
 DETACHED = "detached"
@@ -23,7 +23,7 @@ _SPACE = re.compile(r"""("(?:[^"\\]|\\.)*")|[ \t\r\n]+""", re.DOTALL)
 _GAP = re.compile(r"[ \t\r\n]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CallModel:
     """One call, as the load balancer describes it."""
 

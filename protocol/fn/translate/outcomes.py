@@ -5,10 +5,10 @@
 2. Code 0 is no code of this API: a load balancer hides its text behind a 500.
 """
 
-from dataclasses import dataclass
+from events.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Fault:
     """Why a call failed."""
 

@@ -5,10 +5,10 @@
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from events.frozen import frozen
 from protocol.fn.translate.outcomes import Fault
 from protocol.pb.fn import runner_pb2 as pb
 
@@ -16,7 +16,7 @@ FRAME = 10_240
 OK, ACCEPTED = 200, 202
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Birth:
     """How long the start of a process took: told of the call that caused it, in nanoseconds."""
 
@@ -25,7 +25,7 @@ class Birth:
     listen_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ending:
     """A call from its beginning to its end."""
 

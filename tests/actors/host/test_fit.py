@@ -1,6 +1,5 @@
 """First fit never takes what is not there, and refuses only what fits nowhere."""
 
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 from actors.host.fit import Placement, Room, fit, need_of, outline
 from actors.host.units import Units, units
 from events.capacity import Resources
+from events.frozen import replace
 from events.frozen import replace as changed
 from events.host import HostPhase
 from events.pod import ContainerSpec, PodSpec, PortSpec

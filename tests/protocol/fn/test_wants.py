@@ -1,9 +1,9 @@
 """What is remembered of calls makes the next one cheaper, and is bounded whatever callers send."""
 
-from dataclasses import replace
 
 import pytest
 
+from events.frozen import replace
 from protocol.fn import wants
 from protocol.fn.function import Function
 from protocol.fn.functions import Functions, configured

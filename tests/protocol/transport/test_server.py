@@ -180,6 +180,56 @@ async def test_a_message_that_a_reader_gave_up_on_is_the_next_one() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("pause_s", [0.0, 0.001])
+async def test_all_messages_come_in_order_however_they_are_read(pause_s: float) -> None:
+    async def count(_: Any, context: Call) -> bytes:
+        wanted = 0
+        while (message := await context.read()) is not grpc.aio.EOF:
+            assert message == b"%d" % wanted
+            wanted += 1
+            await asyncio.sleep(pause_s * (wanted % 3))
+        assert await context.read() is grpc.aio.EOF
+        return b"%d" % wanted
+
+    async with served({"/in/count": count}) as (_, channel):
+        for number in (1, 5, 6, 7, 8, 40):
+            sent = iter([b"%d" % each for each in range(number)])
+            assert await channel.stream_unary("/in/count")(sent) == b"%d" % number
+
+
+@pytest.mark.asyncio
+async def test_a_method_that_reads_nothing_is_not_filled_with_messages() -> None:
+    may_read = asyncio.Event()
+
+    async def wait(_: Any, context: Call) -> bytes:
+        for _ in range(10):
+            await context.read()
+        await may_read.wait()
+        return b""
+
+    async with served({"/in/wait": wait}) as (server, channel):
+        call = channel.stream_unary("/in/wait")()
+        written = 0
+
+        async def pour() -> None:
+            nonlocal written
+            while True:
+                await call.write(bytes(64 * 1024))
+                written += 1
+
+        pouring = asyncio.create_task(pour())
+        before = -1
+        while before != written:  # until it goes no further
+            before = written
+            await asyncio.sleep(0.2)
+        assert 10 < written < 200
+        pouring.cancel()
+        may_read.set()
+        call.cancel()
+        await nothing_left(server)
+
+
+@pytest.mark.asyncio
 async def test_too_much_is_refused_and_the_next_call_answered() -> None:
     async def echo(request: bytes, _: Call) -> bytes:
         return request

@@ -70,7 +70,7 @@ class Call:
         "_task",
         "_trailing",
         "_unread",
-        "_writer",
+        "_writers",
     )
 
     def __init__(
@@ -100,7 +100,8 @@ class Call:
         self._last: core.Operation | None = None
         """The status, until it is sent."""
         self._reader: asyncio.Future[bytes | None] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._writers: list[asyncio.Future[None]] = []
+        """Those that wait for room in the outbox."""
         self._unread: list[bytes | None] = []
         self._heard = 0
         """How many messages came."""
@@ -201,10 +202,9 @@ class Call:
         """Send a message of a stream, once there is room for it. Raises Gone."""
         body = self._written(message)
         while self._outbox and not self._is_gone:
-            if self._writer is None:
-                self._writer = self._loop.create_future()
-            # Others may wait for the same: cancelling one of them harms none.
-            await asyncio.shield(self._writer)
+            room = self._loop.create_future()
+            self._writers.append(room)
+            await room
         if self._has_ended or self._is_gone:
             raise Gone
         self._outbox.append(core.send_message(body, core.NO_FLAGS))
@@ -264,9 +264,10 @@ class Call:
         if not event.success:
             self._is_gone = True
         self._send()
-        if self._writer is not None:
-            self._writer.set_result(None)
-            self._writer = None
+        while self._writers:
+            room = self._writers.pop()
+            if not room.done():
+                room.set_result(None)
 
     def _start(self, operations: tuple[core.Operation, ...], tag: core.Tag) -> bool:
         """Start operations; False when nothing can be done in the call any more."""
@@ -280,6 +281,13 @@ class Call:
 
     async def read(self) -> object:
         """Return the next message of a stream, or `grpc.aio.EOF`. One may wait at a time."""
+        try:
+            return await self.next_message()
+        except StopAsyncIteration:
+            return grpc.aio.EOF
+
+    async def next_message(self) -> object:
+        """Return the next message of a stream, or raise StopAsyncIteration. One may wait at a time."""
         if self._unread:
             body = self._unread.pop()
             if body is not None and self._heard > FEW:
@@ -287,7 +295,7 @@ class Call:
         else:
             body = await self._next()
         if body is None:
-            return grpc.aio.EOF
+            raise StopAsyncIteration
         parse = self._endpoint.request_deserializer
         return body if parse is None else parse(body)
 
@@ -388,8 +396,5 @@ class Messages(AsyncIterator[object]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> object:
-        message = await self._call.read()
-        if message is grpc.aio.EOF:
-            raise StopAsyncIteration
-        return message
+    def __anext__(self) -> Awaitable[object]:
+        return self._call.next_message()

@@ -5,7 +5,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -81,7 +81,8 @@ class KernelGateway:
             trace=call.trace,
             keyed=keyed,
         )
-        await self._let_pass(stream)
+        if (passed := self._before(stream)) is not None:
+            await passed
         answer = await self._kernel.ask(stream, request)
         if isinstance(answer, Rejection):
             raise Refused(answer)
@@ -89,12 +90,11 @@ class KernelGateway:
             raise TypeError(f"{type(command).__name__} answered {type(answer.result).__name__}")
         return answer.result
 
-    async def _let_pass(self, stream: str) -> None:
-        """Wait for what the entity's owner has sent it: an acknowledged change of the owner comes first."""
+    def _before(self, stream: str) -> Awaitable[None] | None:
+        """Return what the entity's owner has sent it: an acknowledged change of the owner comes first."""
         view = self._hot.get(stream)
         owner = owner_of(view) if view is not None else ""
-        if owner and (passed := self._kernel.post.passed(owner, stream)) is not None:
-            await passed
+        return self._kernel.post.passed(owner, stream) if owner else None
 
     # ------------------------------------------------------------ views
 

@@ -1,6 +1,5 @@
 """First fit never takes what is not there, and refuses only what fits nowhere."""
 
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,6 +1,5 @@
 """What is remembered of calls makes the next one cheaper, and is bounded whatever callers send."""
 
-
 import pytest
 
 from events.frozen import replace

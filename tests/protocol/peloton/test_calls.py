@@ -1,6 +1,7 @@
 """What is known of a call: keys, fingerprints, request ids, deadlines."""
 
 import asyncio
+import re
 from typing import NoReturn
 
 import grpc
@@ -36,19 +37,19 @@ class Context:
         raise NotImplementedError(code, details, trailing_metadata)
 
 
+MADE_UP = re.compile(r"made-up\.[1-9][0-9]*\Z")
 CALLS = Calls("peloton", new_id=lambda: "made-up", caller=lambda: Principal("ann", frozenset({"reader"})))
 
 
 def test_a_plain_call() -> None:
     call = CALLS.write(Context(), "StopJob", REQUEST)
     assert (call.principal, call.roles, call.origin) == ("ann", frozenset({"reader"}), "peloton")
-    assert (call.request_id, call.key, call.fingerprint, call.deadline, call.trace) == (
-        "made-up",
-        "",
-        "",
-        None,
-        "",
-    )
+    assert MADE_UP.match(call.request_id)
+    assert (call.key, call.fingerprint, call.deadline, call.trace) == ("", "", None, "")
+
+
+def test_requests_without_an_id_get_one_of_their_own() -> None:
+    assert len({CALLS.read(Context()).request_id for _ in range(100)}) == 100
 
 
 def test_what_the_client_names_is_taken() -> None:
@@ -89,7 +90,8 @@ def test_a_reader_needs_no_key() -> None:
 )
 def test_bad_ids_are_replaced(pair: tuple[str, str]) -> None:
     call = CALLS.read(Context(pair))
-    assert (call.request_id, call.trace) == ("made-up", "")
+    assert MADE_UP.match(call.request_id)
+    assert call.trace == ""
 
 
 def test_fingerprints_tell_requests_apart_whatever_the_order_of_maps() -> None:

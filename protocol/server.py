@@ -49,9 +49,6 @@ GRACE_S = 3.5
 CLOSE_S = 4.0
 """Time that the plane has to close; what is lost by cutting it short is only tidiness."""
 
-SWITCH_S = 0.002
-"""How long the loop's thread may keep the interpreter from the writer's and the projector's."""
-
 CLEAN, FENCED = 0, 1
 """Exit codes of a server that ran."""
 
@@ -161,8 +158,6 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
         gc.enable()
         if not has_started:
             return FENCED if plane.fenced.is_set() else CLEAN
-        # SQLite lets go of the interpreter at every row; a thread that wants it back waits this long.
-        sys.setswitchinterval(SWITCH_S)
         gc.set_threshold(50_000, 20, 100)
         await server.start()
         announce(server, plane.revision)

@@ -75,6 +75,9 @@ class Step(NamedTuple):
     delivery: Delivery | None
 
 
+_new = tuple.__new__
+"""Makes a named tuple without a call of Python's: every event has some."""
+
 Observer = Callable[[Sequence[Outcome]], None]
 Perform = Callable[[EntityActor, int, Owed], None]
 """Runs the effects of one event; given the revision at which it stands."""
@@ -162,7 +165,7 @@ class Commits:
         touched = []
         for actor, state, version, delivery in steps:
             actor.evolved(state, version, delivery)
-            touched.append(Touched(actor, actor.generation, version))
+            touched.append(_new(Touched, (actor, actor.generation, version)))
         self._pending[append] = Pending(touched, reply, result, owed)
 
     def _foresee(
@@ -174,12 +177,12 @@ class Commits:
         owed: list[Owed] = []
         for actor, decision in parts:
             state, version = _step(actor, decision.events, decision.states, entries, owed)
-            steps.append(Step(actor, state, version, delivery if decision.events else None))
+            steps.append(_new(Step, (actor, state, version, delivery if decision.events else None)))
             for opening in decision.opens:
                 child = self._open_stream(opening.stream, opening.after)
                 opened.append(child)
                 state, version = _step(child, opening.events, (), entries, owed)
-                steps.append(Step(child, state, version, None))
+                steps.append(_new(Step, (child, state, version, None)))
         if len(steps) > 1 and len({step.actor.stream for step in steps}) < len(steps):
             raise ValueError("an append opens a stream twice, or one that it changes")
         return entries, steps, owed
@@ -298,7 +301,7 @@ def _step(
             effects = react(state, event)
             if effects:
                 owed.append(Owed(actor, len(entries), version, effects))
-        entries.append(Entry(stream, version, event))
+        entries.append(_new(Entry, (stream, version, event)))
     return state, version
 
 

@@ -54,6 +54,14 @@ class Keys:
         """
         while (other := self._under_way.get(keyed.stream)) is not None:
             await other
+        return self.take(keyed, is_kept)
+
+    def is_under_way(self, keyed: Keyed) -> bool:
+        """Tell whether somebody holds the key."""
+        return keyed.stream in self._under_way
+
+    def take(self, keyed: Keyed, is_kept: Callable[[object], bool] = lambda _: True) -> Answer | Keyed:
+        """Claim a key that nobody holds."""
         try:
             record = self._read(keyed.stream)
             receipt = None if record is None else _receipt(record)

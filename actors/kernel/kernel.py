@@ -163,7 +163,8 @@ class Kernel:
         """
         keyed = request.keyed
         if keyed is not None and not is_claimed:
-            claimed = await self._keys.claim(keyed)
+            keys = self._keys
+            claimed = await keys.claim(keyed) if keys.is_under_way(keyed) else keys.take(keyed)
             if not isinstance(claimed, Keyed):
                 return claimed
         reply: LoopFuture[Answer] = LoopFuture()

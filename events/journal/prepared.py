@@ -38,10 +38,11 @@ class Prepared:
         """Return the outcome of an append whose revisions are known."""
         envelope = self.append.envelope
         last = len(self.revisions) - 1
+        new = tuple.__new__  # as `Recorded(…)`, which would call Python's
         records = tuple(
             [
-                Recorded(revision, entry.stream, entry.version, entry.event, envelope, ordinal == last)
-                for ordinal, (revision, entry) in enumerate(
+                new(Recorded, (revision, stream, version, event, envelope, ordinal == last))
+                for ordinal, (revision, (stream, version, event)) in enumerate(
                     zip(self.revisions, self.append.entries, strict=True)
                 )
             ]

@@ -19,6 +19,7 @@ import typer
 
 from protocol.cli.exits import Exit
 from protocol.cli.output import Output
+from protocol.transport.polling import read_where_events_are_asked_for
 
 if TYPE_CHECKING:
     from protocol.cli.connection import Connection
@@ -64,6 +65,7 @@ def serve(
 ) -> None:
     """Run the server until it is told to stop."""
     gc.disable()  # what is imported and read until the server is ready stays; `run` enables it again
+    read_where_events_are_asked_for()
     from protocol.cli import serve as command
     from protocol.facades import TEXTS, make_facades
     from protocol.plane import Plane, Unusable

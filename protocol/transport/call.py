@@ -234,8 +234,16 @@ class Call:
 
     def _end_with(self, body: bytes) -> None:
         """Send the last message, and that all is well."""
-        self._outbox.append(core.send_message(body, core.NO_FLAGS))
-        self._end(OK, "")
+        message = core.send_message(body, core.NO_FLAGS)
+        if self._is_sending or self._has_begun:
+            self._outbox.append(message)
+            self._end(OK, "")
+            return
+        self._has_ended = self._has_begun = True  # as below, in one step: most calls have one answer
+        self._code = OK
+        beginning = core.send_metadata(None, core.NO_FLAGS)
+        status = core.send_status(self._trailing, 0, b"", core.NO_FLAGS)
+        self._is_sending = self._start((beginning, message, status), self._sent)
 
     def _end(self, code: grpc.StatusCode, details: str) -> None:
         """Send the status, after the messages."""

@@ -75,9 +75,7 @@ class EntityActor(pykka.Actor):
     def __init__(self, stream: str, entity: Entity[Any], shell: Shell) -> None:
         # pykka's own constructor makes a URN and a threading event: 1.5 KB that say nothing here.
         self.actor_urn = self.stream = stream
-        self.mailbox = self._create_actor_inbox()
-        self.mailbox.bind(self)
-        self.actor_inbox = self.mailbox
+        self.actor_inbox = self.mailbox = Mailbox(self)
         self.is_stopped = False
         self.is_queued = False
         self.entity = entity

@@ -25,16 +25,12 @@ class Wakeable(Protocol):
 
 
 class Mailbox:
-    """The inbox of one actor, first in, first out."""
+    """The inbox of one actor, first in, first out; its owner is woken."""
 
     __slots__ = ("_owner", "_queue")
 
-    def __init__(self) -> None:
+    def __init__(self, owner: Wakeable | None = None) -> None:
         self._queue: deque[Envelope[Any]] | None = None
-        self._owner: Wakeable | None = None
-
-    def bind(self, owner: Wakeable) -> None:
-        """Name who is woken."""
         self._owner = owner
 
     def put(self, envelope: Envelope[Any], /) -> None:

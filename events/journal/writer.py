@@ -22,7 +22,7 @@ from events.journal.store import Snapshot
 OnOutcomes = Callable[[Sequence[Outcome]], None]
 """Called on the loop with the outcomes of one commit, in the order of submission."""
 
-LINGER_S = 0.02
+LINGER_S = 0.01
 LINGER_EACH_S = 0.001
 """How long the writer waits for each append of the batch before, up to the linger."""
 

@@ -8,7 +8,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +16,7 @@ from typing import Protocol
 from starlette.types import Message, Receive, Scope, Send
 
 from protocol.auth import caller
+from protocol.fn.pump import Write
 from protocol.fn.translate.engagement import Abort, Finished
 from protocol.fn.translate.headers import HOP_BY_HOP
 from protocol.fn.translate.local import (
@@ -45,7 +46,7 @@ class Serving(Protocol):
     async def serve(
         self,
         messages: AsyncIterator[pb.ClientMsg],
-        write: Callable[[pb.RunnerMsg], Awaitable[None]],
+        write: Write,
         call: Call,
     ) -> Finished | Abort:
         """Carry it until the last word, which is returned unsaid."""
@@ -62,8 +63,9 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     is_begun: bool = False
 
-    async def write(self, message: pb.RunnerMsg) -> None:
+    async def write(self, message: pb.RunnerMsg, /, *, more: bool = False) -> None:
         """Take in what the runner says."""
+        del more
         if message.HasField("result_start"):
             start = message.result_start.http
             headers = tuple((each.key, each.value) for each in start.headers)

@@ -43,7 +43,13 @@ MARGIN_S = 0.1
 """Time before the deadline at which a call that waits is refused, so that the refusal arrives."""
 
 _LAST = (Settle, Finished, Abort)
-Write = Callable[[pb.RunnerMsg], Awaitable[None]]
+
+
+class Write(Protocol):
+    """Sends a message to the client."""
+
+    def __call__(self, message: pb.RunnerMsg, /, *, more: bool = False) -> Awaitable[None]:
+        """Send it, with the next one if `more` follow at once."""
 
 
 class Giving(Protocol):
@@ -271,11 +277,12 @@ class Pump:
 
     async def _say(self, actions: Actions) -> None:
         """Send what is for the client, unless the end was found meanwhile, then conclude."""
-        for action in actions:
+        last = len(actions) - 1
+        for place, action in enumerate(actions):
             if isinstance(action, Send) and not self._ends.is_set():
                 self._is_writing = True
                 try:
-                    await self._write(action.message)
+                    await self._write(action.message, more=place < last)
                 finally:
                     self._is_writing = False
         self._conclude(actions)

@@ -20,7 +20,7 @@ from protocol.calls import CallContext, Calls
 from protocol.fn.errors import CODES
 from protocol.fn.http import FunctionDoor
 from protocol.fn.logs import Logs
-from protocol.fn.pump import Pump
+from protocol.fn.pump import Pump, Write
 from protocol.fn.rules import Rules
 from protocol.fn.settings import RunnerSettings
 from protocol.fn.translate.engagement import Abort, Finished
@@ -35,7 +35,7 @@ ORIGIN = "fn"
 class StreamContext(CallContext, Protocol):
     """A call that is answered by a stream."""
 
-    async def write(self, message: pb.RunnerMsg) -> None:
+    async def write(self, message: pb.RunnerMsg, /, *, more: bool = False) -> None:
         """Send a message."""
 
 
@@ -80,7 +80,7 @@ class RunnerServicer:
     async def serve(
         self,
         messages: AsyncIterator[pb.ClientMsg],
-        write: Callable[[pb.RunnerMsg], Awaitable[None]],
+        write: Write,
         call: Call,
     ) -> Finished | Abort:
         """Carry an engagement until the last word, which is returned unsaid."""

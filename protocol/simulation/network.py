@@ -173,8 +173,9 @@ class ServerContext:
         """Take what nobody looks at."""
         del trailing_metadata
 
-    async def write(self, message: object) -> None:
+    async def write(self, message: object, *, more: bool = False) -> None:
         """Send one message of a stream, when there is room for it."""
+        del more  # messages have a way of their own each
         call = self._call
         while len(call.sent) + len(call.arrived) >= WINDOW:
             call.room = call.loop.create_future()

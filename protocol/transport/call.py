@@ -198,8 +198,11 @@ class Call:
         self._has_begun = self._is_sending = True
         self._start((core.send_metadata(metadata, core.NO_FLAGS),), self._sent)
 
-    async def write(self, message: object) -> None:
-        """Send a message of a stream, once there is room for it. Raises Gone."""
+    async def write(self, message: object, *, more: bool = False) -> None:
+        """Send a message of a stream, once there is room for it. Raises Gone.
+
+        It may go together with the next one if `more` follow at once.
+        """
         body = self._written(message)
         while self._outbox and not self._is_gone:
             room = self._loop.create_future()
@@ -207,7 +210,7 @@ class Call:
             await room
         if self._has_ended or self._is_gone:
             raise Gone
-        self._outbox.append(core.send_message(body, core.NO_FLAGS))
+        self._outbox.append(core.send_message(body, core.MORE_FOLLOWS if more else core.NO_FLAGS))
         self._send()
 
     async def abort(

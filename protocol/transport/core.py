@@ -17,6 +17,8 @@ SUCCEEDED = 0
 """What starting operations answers when they have been started."""
 
 NO_FLAGS = 0
+MORE_FOLLOWS: int = cygrpc.WriteFlag.buffer_hint
+"""Of a message that need not go before the next one."""
 
 
 class Operation(Protocol):

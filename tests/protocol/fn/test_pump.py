@@ -78,8 +78,8 @@ async def messages(half_closes: int, *, is_invoked: bool) -> AsyncIterator[pb.Cl
     await turns(half_closes)
 
 
-async def write(message: pb.RunnerMsg) -> None:
-    raise AssertionError(message)
+async def write(message: pb.RunnerMsg, /, *, more: bool = False) -> None:
+    raise AssertionError(message, more)
 
 
 @pytest.mark.parametrize("is_invoked", [False, True])

@@ -15,7 +15,7 @@ import threading
 from protocol.transport import core
 
 AT_ONCE = 64
-TURNS = 16
+TURNS = 4
 NOW = 0.0
 """A time long past: polling until then does not wait."""
 

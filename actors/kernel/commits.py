@@ -217,6 +217,10 @@ class Commits:
                 structlog.get_logger().warning("journal_stores_again")
             self._show(stored)
             concluded = [(self._pending.pop(outcome.append), outcome) for outcome in stored]
+            # A reply may let an actor rest that has yet to send: one that left would not count what it sends.
+            for pending, _ in concluded:
+                for owed in pending.owed:
+                    owed.actor.owing += 1
             for pending, outcome in concluded:
                 pending.reply.set(Accepted(pending.result, outcome.revision))
                 for actor, generation, version in pending.touched:
@@ -226,7 +230,7 @@ class Commits:
                 records = outcome.records or ()
                 for owed in pending.owed:
                     self._perform(owed.actor, records[owed.position].revision, owed)
-            # Only now: an actor that left memory earlier would not be there to count what it sends.
+                    owed.actor.owing -= 1
             for pending, _ in concluded:
                 for actor, _, _ in pending.touched:
                     self._at_rest(actor)

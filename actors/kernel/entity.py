@@ -98,6 +98,8 @@ class EntityActor(pykka.Actor):
         """Version of its newest snapshot, as far as it knows."""
         self.unanswered: dict[int, int] | None = None
         """How many sent commands of each own version wait for an answer; None for none."""
+        self.owing = 0
+        """Events on disk that have not asked for their effects yet: what it sends is not counted before."""
         self._held: deque[Held] | None = None
 
     @staticmethod
@@ -145,6 +147,7 @@ class EntityActor(pykka.Actor):
             and self.mailbox.empty()
             and not self._held
             and not self.unanswered
+            and not self.owing
         )
 
     def turn(self, limit: int) -> int:

@@ -128,8 +128,15 @@ class Kernel:
         return lambda: self._resume(recovery)
 
     def _resume(self, recovery: Recovery) -> None:
-        for actor, delivery, send, revision in recovery.unanswered():
+        left = list(recovery.unanswered())
+        for (
+            actor,
+            *_,
+        ) in left:  # an answer may come at once, and is not to let it leave before it has sent all
+            actor.owing += 1
+        for actor, delivery, send, revision in left:
             self.post.send(Parcel(actor, send.to, send.command, delivery, revision))
+            actor.owing -= 1
         for actor in list(self.directory.residents()):
             for effect in actor.entity.outstanding(actor.state) if actor.state is not None else ():
                 self._carry_out(actor, effect)

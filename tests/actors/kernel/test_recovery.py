@@ -117,6 +117,22 @@ def test_a_crash_before_each_step_changes_nothing(picks: Sequence[int]) -> None:
         assert streams_are_folds(stormy), f"crash before step {at}"
 
 
+AGAIN: Script = [(C, Pay((A, A, B), 0, "1")), (C, Pay((A, A, C), 1, "2"))]
+"""One that sends another several commands, and itself, and does so again while the last is answered."""
+
+
+@pytest.mark.parametrize("faults", [(), (Fault.BEFORE_INSERT,), (Fault.BEFORE_INSERT, Fault.UNKNOWN_ABSENT)])
+@pytest.mark.parametrize("script", [STORY, AGAIN])
+def test_who_leaves_memory_at_once_has_sent_all_before(script: Script, faults: Sequence[Fault]) -> None:
+    """Without room for actors at rest, a crash before each step changes nothing, whatever failed before."""
+    calm, _ = play(script)
+    _, steps = play(script, faults=faults, resident_bound=0)
+    for at in range(steps + 1):
+        stormy, _ = play(script, crashes={at}, faults=faults, resident_bound=0)
+        assert [*map(paid, outcome(stormy))] == [*map(paid, outcome(calm))], f"crash before step {at}"
+        assert streams_are_folds(stormy), f"crash before step {at}"
+
+
 def test_two_crashes_change_nothing() -> None:
     calm, steps = play(STORY)
     for at in range(0, steps, 3):

@@ -129,10 +129,8 @@ class Kernel:
 
     def _resume(self, recovery: Recovery) -> None:
         left = list(recovery.unanswered())
-        for (
-            actor,
-            *_,
-        ) in left:  # an answer may come at once, and is not to let it leave before it has sent all
+        # An answer that comes at once is not to let its sender leave before it has sent all.
+        for actor, _, _, _ in left:
             actor.owing += 1
         for actor, delivery, send, revision in left:
             self.post.send(Parcel(actor, send.to, send.command, delivery, revision))

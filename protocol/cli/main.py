@@ -8,7 +8,6 @@
 # ruff: noqa: PLC0415, FBT002, PLR0917 - see rule 1; flags of a command are its arguments
 import asyncio
 import gc
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -19,7 +18,7 @@ import typer
 
 from protocol.cli.exits import Exit
 from protocol.cli.output import Output
-from protocol.transport.polling import read_where_events_are_asked_for
+from protocol.transport import environment
 
 if TYPE_CHECKING:
     from protocol.cli.connection import Connection
@@ -65,7 +64,6 @@ def serve(
 ) -> None:
     """Run the server until it is told to stop."""
     gc.disable()  # what is imported and read until the server is ready stays; `run` enables it again
-    read_where_events_are_asked_for()
     from protocol.cli import serve as command
     from protocol.facades import TEXTS, make_facades
     from protocol.plane import Plane, Unusable
@@ -396,7 +394,7 @@ def talk(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> Exi
 
 def main() -> None:
     """Run `polyplane`, and end the process with its exit code."""
+    environment.prepare()
     from protocol.cli.ending import end
 
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines tell nothing that it does not raise
     sys.exit(end(lambda: app(standalone_mode=False)))

@@ -189,15 +189,6 @@ class Call:
 
     # ------------------------------------------------------------ what is sent
 
-    async def send_initial_metadata(self, metadata: core.Metadata) -> None:
-        """Send metadata before the first message. Raises Gone, or ValueError when they are sent."""
-        if self._has_begun:
-            raise ValueError("initial metadata are sent already")
-        if self._has_ended or self._is_gone:
-            raise Gone
-        self._has_begun = self._is_sending = True
-        self._start((core.send_metadata(metadata, core.NO_FLAGS),), self._sent)
-
     async def write(self, message: object, *, more: bool = False) -> None:
         """Send a message of a stream, once there is room for it. Raises Gone.
 
@@ -226,10 +217,6 @@ class Call:
                 self._trailing = trailing_metadata
             self._end(code, details)
         raise grpc.aio.AbortError("Locally aborted.")
-
-    async def abort_with_status(self, status: grpc.Status) -> NoReturn:
-        """End the call with an error and its details."""
-        await self.abort(status.code, status.details, status.trailing_metadata or ())
 
     def _written(self, message: object) -> bytes:
         write = self._endpoint.response_serializer
@@ -361,14 +348,6 @@ class Call:
         """Return the code of the status, None when none is set."""
         return self._code
 
-    def details(self) -> str:
-        """Return the sentence of the status."""
-        return self._status
-
-    def trailing_metadata(self) -> core.Metadata:
-        """Return what is sent with the status."""
-        return self._trailing or ()
-
     def set_code(self, code: grpc.StatusCode) -> None:
         """Choose the code that the call ends with when its method returns."""
         self._code = code
@@ -390,10 +369,6 @@ class Call:
     def done(self) -> bool:
         """Tell whether the status is sent."""
         return self._has_ended
-
-    def cancelled(self) -> bool:
-        """Tell whether the client went away first, or was told CANCELLED."""
-        return self._code is grpc.StatusCode.CANCELLED or (self._is_gone and not self._has_ended)
 
 
 class Messages(AsyncIterator[object]):

@@ -38,7 +38,7 @@ class Server:
         self._server = core.new_server(tuple(options), False)  # noqa: FBT003 - the core's own order
         self._server.register_completion_queue(self._completions.queue)
         self._handlers: list[grpc.GenericRpcHandler] = []
-        self._found: dict[bytes, tuple[Endpoint, Behaviour] | None] = {}
+        self._found: dict[bytes, tuple[Endpoint, Behaviour]] = {}
         self._calls: set[Call] = set()
         self._has_started = False
         self._ending: asyncio.Task[None] | None = None
@@ -105,10 +105,7 @@ class Server:
             return
         self._ask()
         path = event.call_details.method
-        try:
-            endpoint = self._found[path]
-        except KeyError:
-            endpoint = self._find(path, event.invocation_metadata)
+        endpoint = self._found.get(path) or self._find(path, event.invocation_metadata)
         if endpoint is None:
             call = Call(event, NOTHING, nothing, self._loop, self._calls.discard)
             call.refuse(grpc.StatusCode.UNIMPLEMENTED, NO_METHOD)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeVar, cast
 
-from events.pod import TERMINAL
 from events.record import entity_of, id_of
 from projections.cursor import Ordering, Value, beyond, cursor_of, values_of
 from projections.indexes import JOB_LABELS, jobs_by, pods_by
@@ -87,12 +86,11 @@ class TableReader:
 
     def pods_to_keep(self) -> Iterator[PodView]:
         """Yield the pods that are not over, and those of jobs that are not, in no order."""
-        live, kept = _Conditions(), _Conditions()
+        live = _Conditions()
         live.none_of("phase", ENDED)
-        kept.none_of("phase", TERMINAL)
         owned = f"owner IN (SELECT 'job/' || id FROM jobs{live.where})"  # noqa: S608 - names of our own
-        statement = f"SELECT body FROM pods{kept.where} OR {owned}"  # noqa: S608 - as above
-        for (body,) in self._execute(statement, [*kept.parameters, *live.parameters]):
+        statement = f"SELECT body FROM pods WHERE NOT is_over OR {owned}"  # noqa: S608 - as above
+        for (body,) in self._execute(statement, live.parameters):
             yield self._view("pods", cast("bytes", body), PodView)
 
     def pods_of(self, owner: str) -> Iterator[PodView]:

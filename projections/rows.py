@@ -16,6 +16,7 @@ from events.pod import PodSpec
 from projections.jobs import ENDED, JobView
 from projections.pods import PodView
 from projections.tasks import TaskView
+from projections.view import is_over
 
 
 class Encoder(Protocol):
@@ -52,6 +53,7 @@ POD_COLUMNS = (
     "owner",
     "instance",
     "phase",
+    "is_over",
     "goal",
     "run_at",
     "started_at",
@@ -87,6 +89,7 @@ class Rows:
             view.owner,
             view.instance,
             view.phase.value,
+            int(is_over(view)),
             view.goal.value,
             view.run_at,
             view.started_at,

@@ -24,7 +24,7 @@ from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, 
 from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone, is_over
 
-SCHEMA = 5
+SCHEMA = 6
 """Raised with every change of tables, columns or the views that bodies hold."""
 
 NO_TEXTS: Texts = MappingProxyType({})
@@ -48,7 +48,7 @@ def _schema() -> Iterable[str]:
     )
     yield (
         "CREATE TABLE pods (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, owner TEXT, instance INTEGER,"
-        " phase TEXT, goal TEXT, run_at INTEGER, started_at INTEGER, host TEXT, message TEXT, name TEXT,"
+        " phase TEXT, is_over INTEGER, goal TEXT, run_at INTEGER, started_at INTEGER, host TEXT, message TEXT, name TEXT,"
         " reason TEXT, body BLOB)"
     )
     yield (

@@ -139,6 +139,31 @@ def test_what_left_memory_is_found_and_comes_back(
 
 @settings(max_examples=30, deadline=None)
 @given(random=randoms)
+def test_a_start_takes_the_pods_that_are_not_over_and_those_of_jobs_that_are_not(random: Random) -> None:
+    """Tables and memory mean the same by "over", in any phase a pod and its job are in."""
+    world, views = World(random), list[View]()
+    for _ in range(60):
+        world.happen()
+    for view in folded(world).values():
+        if isinstance(view, PodView):
+            phase, due = random.choice([*PodPhase][:-1]), random.choice((0, 0, 1))
+            views.append(replace(view, phase=phase, restart_at=due))
+        elif isinstance(view, JobView):
+            views.append(replace(view, phase=random.choice([*JobPhase][:-1])))
+    live = {stream_of(view) for view in views if not is_over(view)}
+    pods = [view for view in views if isinstance(view, PodView)]
+    with TemporaryDirectory() as folder:
+        tables = Tables(Path(folder) / "views", identity="it", head=1, codec=VIEWS)
+        tables.write(views, 1)
+        rows = TableReader(tables)
+        kept = {stream_of(pod) for pod in rows.pods_to_keep()}
+        assert kept == {stream_of(pod) for pod in pods if stream_of(pod) in live or pod.owner in live}
+        rows.close()
+        tables.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(random=randoms)
 def test_a_fold_does_not_depend_on_pages(random: Random) -> None:
     """Hot views fed one record at a time tell each append once, whole, as when fed appends."""
     world = World(random)

@@ -48,8 +48,8 @@ def _schema() -> Iterable[str]:
     )
     yield (
         "CREATE TABLE pods (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, owner TEXT, instance INTEGER,"
-        " phase TEXT, is_over INTEGER, goal TEXT, run_at INTEGER, started_at INTEGER, host TEXT, message TEXT, name TEXT,"
-        " reason TEXT, body BLOB)"
+        " phase TEXT, is_over INTEGER, goal TEXT, run_at INTEGER, started_at INTEGER, host TEXT,"
+        " message TEXT, name TEXT, reason TEXT, body BLOB)"
     )
     yield (
         "CREATE TABLE tasks (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, worker TEXT, principal TEXT,"

@@ -8,13 +8,15 @@
 4. Except when the disk is full: a write that came to its end there leaves no whole commit frame, which
    is the last to be written (`psow=1`: nothing follows it to fill a sector). So nothing was stored, and
    nothing has to be written to make that certain, which a full disk would not take either.
+5. The writer has a connection of its own: to take one from the library's pool and to give it back takes
+   as long as to store a row.
 """
 
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -63,7 +65,7 @@ INSERTS = tuple(
         f"INSERT INTO {EVENTS} (originator_id, originator_version, topic, state) VALUES "  # noqa: S608 - constants
         + ",".join(["(?,?,?,?)"] * length),
     )
-    for length in (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
+    for length in (512, 256, 128, 64, 32, 16, 8, 4, 3, 2, 1)
 )
 """Statements for so many rows at once, longest first.
 
@@ -80,21 +82,20 @@ PRAGMAS = (
 )
 
 
+def _connected(name: str, wait_s: float) -> sqlite3.Connection:
+    # The library's own connections keep one compiled statement, so that each is compiled anew.
+    made = sqlite3.connect(name, uri=True, check_same_thread=False, isolation_level=None, timeout=wait_s)
+    for pragma in PRAGMAS:
+        made.execute(pragma)
+    return made
+
+
 class _Pool(SQLiteConnectionPool):
     """The library's pool with connections that have our pragmas and keep their statements compiled."""
 
     def _create_connection(self) -> SQLiteConnection:
         try:
-            # The library's own connections keep one compiled statement, so that each is compiled anew.
-            made = sqlite3.connect(
-                self.db_name,
-                uri=True,
-                check_same_thread=False,
-                isolation_level=None,
-                timeout=self.lock_timeout or SQLITE3_DEFAULT_LOCK_TIMEOUT,
-            )
-            for pragma in PRAGMAS:
-                made.execute(pragma)
+            made = _connected(self.db_name, self.lock_timeout or SQLITE3_DEFAULT_LOCK_TIMEOUT)
         except sqlite3.Error as error:
             raise InterfaceError(error) from error
         made.row_factory = sqlite3.Row
@@ -104,8 +105,7 @@ class _Pool(SQLiteConnectionPool):
 class _Datastore(SQLiteDatastore):
     """The library's datastore with connections that have our pragmas, and only one that writes."""
 
-    def __init__(self, path: Path) -> None:
-        name = f"{path.absolute().as_uri()}?mode=rwc&psow=1"
+    def __init__(self, name: str) -> None:
         super().__init__(name, originator_id_type="text")
         self.pool = _Pool(db_name=name, pool_size=1, max_overflow=1)
 
@@ -116,12 +116,17 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     Args:
         path: The file.
         identity: As it stands in the file.
+        wait_s: How long the writer waits for another process that writes, seconds.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
-        super().__init__(_Datastore(path), EVENTS)
+    def __init__(self, path: Path, identity: str, *, wait_s: float = SQLITE3_DEFAULT_LOCK_TIMEOUT) -> None:
+        self._name = f"{path.absolute().as_uri()}?mode=rwc&psow=1"
+        super().__init__(_Datastore(self._name), EVENTS)
         self._path = path
         self._identity = identity
+        self._wait_s = wait_s
+        self._writing: sqlite3.Connection | None = None
+        """The writer's connection; none until it stores, and after a failure."""
         self.select_max_notification_id_statement = f"SELECT MAX(notification_id) FROM {EVENTS}"  # noqa: S608
 
     def construct_create_table_statements(self) -> list[str]:
@@ -138,22 +143,23 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     def insert_rows(self, rows: Sequence[NewRow]) -> Sequence[int]:
         """Store rows in one transaction; return their revisions."""
         try:
-            with self.datastore.get_connection(commit=True) as connection:
-                ids = self._insert_rows(connection, rows)
-                try:
-                    self._commit(connection)
-                except sqlite3.Error as error:
-                    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
-                        raise
-                    raise OutcomeUnknown(str(error)) from error
-        except (sqlite3.Error, PersistenceError) as error:  # not of the commit, or see rule 4
+            connection = self._writing
+            if connection is None:
+                connection = self._writing = _connected(self._name, self._wait_s)
+            ids = self._insert_rows(connection, rows)
+            try:
+                self._commit(connection)
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+                    raise
+                raise OutcomeUnknown(str(error)) from error
+        except sqlite3.Error as error:  # not of the commit, or see rule 4
             self._reopen()
             raise NotStored(str(error)) from error
         return ids
 
-    def _insert_rows(self, connection: SQLiteConnection, rows: Sequence[NewRow]) -> Sequence[int]:
-        cursor = connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
+    def _insert_rows(self, connection: sqlite3.Connection, rows: Sequence[NewRow]) -> Sequence[int]:
+        cursor = connection.execute("BEGIN IMMEDIATE")
         try:
             return self._insert_all(cursor, rows)
         except sqlite3.IntegrityError as error:
@@ -163,18 +169,18 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             connection.rollback()
             raise
 
-    def _insert_all(self, cursor: SQLiteCursor, rows: Sequence[NewRow]) -> Sequence[int]:
+    def _insert_all(self, cursor: sqlite3.Cursor | SQLiteCursor, rows: Sequence[NewRow]) -> Sequence[int]:
         first, left = 0, len(rows)
         for length, statement in INSERTS:
             while left >= length:
                 cursor.execute(statement, list(chain.from_iterable(rows[first : first + length])))
                 first += length
                 left -= length
-        last: int = cursor.lastrowid
+        last = cast("int", cursor.lastrowid)
         # One transaction holds the write lock, so AUTOINCREMENT has counted by one.
         return range(last - len(rows) + 1, last + 1)
 
-    def _commit(self, connection: SQLiteConnection) -> None:
+    def _commit(self, connection: sqlite3.Connection) -> None:
         connection.commit()
 
     def settle(self) -> None:
@@ -205,10 +211,13 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     def close(self) -> None:
         """Close the file."""
         self.datastore.close()
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.close()
 
     def _reopen(self) -> None:
-        self.datastore.close()
-        self.datastore = _Datastore(self._path)
+        self.close()
+        self.datastore = _Datastore(self._name)
 
     # ------------------------------------------------------------ the library's own contract
 

@@ -7,12 +7,13 @@
 3. Linger: an append that comes alone is committed at once. After a batch of several the writer waits,
    the longer the more there were, so that the next transaction is longer: each costs a disk sync and
    several switches between threads whatever its length. On a fast disk nothing else makes batches.
-4. Order of locks: the writer's condition before the committer's lock; neither is held while storing.
+4. The committer's lock is not held while storing.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Protocol
 
 from events.journal.append import Append, Outcome
@@ -115,7 +116,7 @@ class Writer:
         self._linger_each_s = linger_each_s
         self._closing = threading.Event()
         self._wait = self._closing.wait if wait is None else wait
-        self._wake = threading.Condition()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._is_waiting = False
         self._epoch = committer.epoch
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -153,18 +154,17 @@ class Writer:
     def close(self) -> None:
         """Commit what waits, end the thread and the committer. Outcomes are told when the loop runs again."""
         self._closing.set()
-        with self._wake:
-            self._wake.notify()
+        self._wake.put(None)
         if self._thread.ident is not None:
             self._thread.join()
         self._committer.close()
 
     def _notify(self) -> None:
         # The thread says that it waits before it looks at the queue for the last time, so an append
-        # that finds it not waiting will be seen; this saves a lock per append under load.
+        # that finds it not waiting will be seen; this saves waking it for each append under load.
         if self._is_waiting:
-            with self._wake:
-                self._wake.notify()
+            self._is_waiting = False
+            self._wake.put(None)
 
     def _run(self) -> None:
         last = 0
@@ -178,11 +178,11 @@ class Writer:
 
     def _await_work(self) -> bool:
         """Wait for something to commit; return False when there is nothing and nothing will come."""
-        with self._wake:
+        self._is_waiting = True
+        while not self._committer.has_work and not self._closing.is_set():
+            self._wake.get()
             self._is_waiting = True
-            while not self._committer.has_work and not self._closing.is_set():
-                self._wake.wait()
-            self._is_waiting = False
+        self._is_waiting = False
         return self._committer.has_work
 
     def _tell(self, outcomes: list[Outcome]) -> None:

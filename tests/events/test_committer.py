@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eventsourcing.sqlite import SQLiteConnection
 
 from events.codec import Unencodable
 from events.journal import (
@@ -279,7 +278,7 @@ class UnsureRecorder(SQLiteRecorder):
 
     unsure: str = ""
 
-    def _commit(self, connection: SQLiteConnection) -> None:
+    def _commit(self, connection: sqlite3.Connection) -> None:
         unsure, self.unsure = self.unsure, ""
         if unsure == "stored":
             super()._commit(connection)
@@ -321,11 +320,10 @@ def test_sqlite_is_opened_anew_when_a_commit_is_unsure(
 
 def test_sqlite_that_is_locked_by_another_stores_nothing(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    with Journal.open(path, CODEC) as journal:
+    first = open_file(path)
+    first.close()
+    with Journal(SQLiteRecorder(path, first.identity, wait_s=0), CODEC, MemoryBlobs()) as journal:
         committer = Committer(journal)
-        assert isinstance(journal.store, SQLiteRecorder)
-        with journal.store.datastore.transaction(commit=False) as cursor:
-            cursor.execute("PRAGMA busy_timeout=0")
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         committer.submit(append("pod/1", [1]))

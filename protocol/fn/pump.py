@@ -265,9 +265,13 @@ class Pump:
     async def _answer(self, exchange: Exchange) -> None:
         try:
             head = await exchange.head()
-            await self._say(self._machine.answer(head.status, head.headers))
-            while not self._ends.is_set() and (piece := await exchange.piece()) is not None:
-                await self._say(self._machine.receive(piece))
+            actions = self._machine.answer(head.status, head.headers)
+            while True:
+                piece = exchange.ready()  # what is there already goes together with what is said now
+                await self._say(actions, more=piece is not None)
+                if self._ends.is_set() or not (piece := await exchange.piece() if piece is None else piece):
+                    break
+                actions = self._machine.receive(piece)
             # Who answers before the request was all sent has it cut off: that process is given nothing more.
             is_reusable = exchange.is_sent and not exchange.has_more
             self._conclude(self._machine.end(is_reusable=is_reusable))
@@ -275,9 +279,12 @@ class Pump:
             is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
             self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))
 
-    async def _say(self, actions: Actions) -> None:
-        """Send what is for the client, unless the end was found meanwhile, then conclude."""
-        last = len(actions) - 1
+    async def _say(self, actions: Actions, *, more: bool = False) -> None:
+        """Send what is for the client, unless the end was found meanwhile, then conclude.
+
+        If `more` of the answer is there already, its end perhaps, all that goes together.
+        """
+        last = len(actions) - (not more)
         for place, action in enumerate(actions):
             if isinstance(action, Send) and not self._ends.is_set():
                 self._is_writing = True

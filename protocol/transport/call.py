@@ -112,6 +112,7 @@ class Call:
         """Begin to answer it."""
         self._core.start_server_batch((core.receive_close(core.NO_FLAGS),), self._closed)
         if self._endpoint.request_streaming:
+            self._receive()
             self._answer(Messages(self))
         elif not self._start((core.receive_message(core.NO_FLAGS),), self._asked):
             self._forget(self)
@@ -192,7 +193,8 @@ class Call:
     async def write(self, message: object, *, more: bool = False) -> None:
         """Send a message of a stream, once there is room for it. Raises Gone.
 
-        It may go together with the next one if `more` follow at once.
+        It may go together with the next one if `more` follow at once; the first one goes by itself: the core
+        would not say that the beginning was sent before something else is.
         """
         body = self._written(message)
         while self._outbox and not self._is_gone:
@@ -201,7 +203,8 @@ class Call:
             await room
         if self._has_ended or self._is_gone:
             raise Gone
-        self._outbox.append(core.send_message(body, core.MORE_FOLLOWS if more else core.NO_FLAGS))
+        is_held = more and self._has_begun
+        self._outbox.append(core.send_message(body, core.MORE_FOLLOWS if is_held else core.NO_FLAGS))
         self._send()
 
     async def abort(

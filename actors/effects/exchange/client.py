@@ -114,15 +114,22 @@ class Exchange(asyncio.Protocol):
             raise
         return head
 
-    async def piece(self) -> bytes | None:
-        """Wait for a piece of the answer's body, None after the last one. Raises Broken."""
+    def ready(self) -> bytes | None:
+        """Return a piece of the answer's body if there is one now, b"" after the last one."""
+        try:
+            return self._answer.piece()
+        except Broken:  # which is told when what came before was taken
+            return None
+
+    async def piece(self) -> bytes:
+        """Wait for a piece of the answer's body, b"" after the last one. Raises Broken."""
         try:
             while (piece := self._answer.piece()) is None:
                 await self._more()
         except Broken:
             self.close()
             raise
-        return piece or None
+        return piece
 
     def again(self) -> bool:
         """Make ready for another request; False when this connection cannot have one."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import grpc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocol.transport.call import FAILED, Call
 from protocol.transport.server import Server
@@ -157,6 +159,28 @@ async def test_what_a_stream_returns_is_its_last_message(count: int) -> None:
         told = [each async for each in call]
         assert told == [*(b"%d" % number for number in range(count)), b"last"]
         assert await call.code() is grpc.StatusCode.OK
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    messages=st.lists(st.tuples(st.sampled_from([0, 1, 10_240, 70_000]), st.booleans()), max_size=12),
+    returns=st.booleans(),
+)
+def test_messages_that_go_together_all_arrive(messages: list[tuple[int, bool]], returns: bool) -> None:  # noqa: FBT001
+    """However many go together, of whatever size: nothing waits for what comes only after it."""
+    bodies = [bytes([number]) * size for number, (size, _) in enumerate(messages)]
+    mores = [more for _, more in messages]
+
+    async def tell(_: Any, context: Call) -> bytes | None:
+        for body, more in zip(bodies, mores, strict=True):
+            await context.write(body, more=more)
+        return b"last" if returns else None
+
+    async def heard() -> list[bytes]:
+        async with served({"/out/tell": tell}) as (_, channel), asyncio.timeout(10):
+            return [each async for each in channel.unary_stream("/out/tell")(b"")]
+
+    assert asyncio.run(heard()) == [*bodies, *([b"last"] if returns else [])]
 
 
 @pytest.mark.asyncio

@@ -50,7 +50,7 @@ async def ask(exchange: Exchange, body: bytes, *headers: tuple[bytes, bytes]) ->
         exchange.put_end()
         head = await exchange.head()
         pieces = []
-        while (piece := await exchange.piece()) is not None:
+        while piece := await exchange.piece():
             pieces.append(piece)
         return head.status, b"".join(pieces)
 
@@ -158,7 +158,7 @@ async def test_nothing_is_read_that_nobody_asks_for(start: Start) -> None:
         await exchange.head()
         for _ in range(100):
             piece = await exchange.piece()
-            assert piece is not None
+            assert piece
             assert len(piece) <= 131_072
     assert exchange._answer.waiting <= 8 * 65_536
     exchange.close()

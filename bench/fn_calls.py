@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from bench import fn, jobs, raw, servers
+from bench.caller import calling
 from bench.lives import Life
 from bench.ratio import Measure, Result, side_by_side
 from bench.scale import FULL, Scale
@@ -61,7 +62,7 @@ def alone(scale: Scale) -> Result:
         appends = asyncio.run(_appends(ours))
         return side_by_side(
             ALONE,
-            lambda: asyncio.run(_rate(ours.address, scale.calls_alone, in_flight=1)),
+            lambda: _rate(ours.address, scale.calls_alone, in_flight=1),
             lambda: asyncio.run(_rate_in_turn(socket, scale.calls_alone, table, appends)),
             rounds=scale.rounds,
         )
@@ -105,7 +106,7 @@ def many(scale: Scale) -> Result:
         asyncio.run(_warm(ours.address))
         return side_by_side(
             MANY,
-            lambda: asyncio.run(_rate(ours.address, scale.calls, in_flight=IN_FLIGHT)),
+            lambda: _rate(ours.address, scale.calls, in_flight=IN_FLIGHT),
             lambda: asyncio.run(_rate_directly(sockets, scale.calls)),
             rounds=scale.rounds,
         )
@@ -137,24 +138,14 @@ async def _warm(address: str) -> None:
             pass
 
 
-async def _rate(address: str, calls: int, *, in_flight: int) -> float:
-    called = fn.Called.of(BODY, image=fn.KIT)
-    last: list[bytes] = []
-    async with jobs.connect(address) as channel:
-        method = fn.engage(channel)
-        fn.check(await fn.call(method, called.messages))
-        waiting = iter(range(calls))
-
-        async def caller() -> None:
-            for _ in waiting:
-                last.append(await fn.call(method, called.messages))  # noqa: PERF401 - others go on meanwhile
-
-        begin = time.perf_counter()
-        await asyncio.gather(*(caller() for _ in range(in_flight)))
-        elapsed = time.perf_counter() - begin
-    for each in last:
-        fn.check(each)
-    return calls / elapsed
+def _rate(address: str, calls: int, *, in_flight: int) -> float:
+    messages = fn.Called.of(BODY, image=fn.KIT).messages
+    with calling(address, fn.METHOD) as caller:
+        caller.call(messages)
+        spent = caller.call(messages, count=calls, in_flight=in_flight)
+    for stream in spent.streams:
+        fn.check(stream.last)
+    return calls / spent.seconds
 
 
 async def _rate_directly(sockets: Sequence[Path], calls: int) -> float:

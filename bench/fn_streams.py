@@ -3,8 +3,8 @@
 1. A function reads so many bytes and throws them away, then answers as many: a body in either direction,
    because the protocol has no answer before the question is whole.
 2. Speed is bytes a second of both directions, to the direct call of the same program; both clients send
-   the same pieces. Server and function are on one core, the client on the others: the direct call has a
-   core for each end.
+   the same pieces, and neither is what is waited for (caller.py). Server and function are on one core,
+   the client on the others: the direct call has a core for each end.
 3. Memory is by how much the server's peak of resident memory (VmHWM) grows above what it has before the
    call, once it has done such a call. The figure is megabytes (2^20 bytes) and stands where the other
    rows have their ratio.
@@ -14,7 +14,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from bench import fn, jobs, servers
+from bench import fn, servers
+from bench.caller import calling
 from bench.ratio import Measure, Result, of_rounds, side_by_side, tell
 from bench.scale import FULL, Scale
 
@@ -34,37 +35,29 @@ def measure(scale: Scale = FULL) -> list[Result]:
         called = fn.Called.of(body, answer=len(body))
         speed = side_by_side(
             SPEED,
-            lambda: asyncio.run(_through(ours.address, called, len(body))),
+            lambda: _through(ours.address, called, len(body)),
             lambda: asyncio.run(_directly(socket, body)),
             rounds=scale.rounds,
         )
         grown = []
         for turn in range(scale.rounds):
             before = _begin_peak(ours.process.pid)
-            asyncio.run(_through(ours.address, called, len(body)))
+            _through(ours.address, called, len(body))
             grown.append(max(LEAST_MB, (_kb(ours.process.pid, "VmHWM") - before) / 1024))
             tell(MEMORY, turn, f"{grown[-1]:.2f} MB")
         return [speed, of_rounds(MEMORY, grown)]
 
 
-async def _through(address: str, called: fn.Called, size: int) -> float:
+def _through(address: str, called: fn.Called, size: int) -> float:
     """Return bytes per second, of both directions."""
-    async with jobs.connect(address) as channel:
-        method = fn.engage(channel)
-        fn.check(await fn.call(method, fn.Called.of(b"").messages))
-        begin = time.perf_counter()
-        stream = method()
-        for each in called.messages:
-            await stream.write(each)
-        received, last = 0, b""
-        while isinstance(message := await stream.read(), bytes):
-            received += len(message)
-            last = message
-        elapsed = time.perf_counter() - begin
-        fn.check(last)
-        if received < size:
-            raise RuntimeError(f"{received} bytes came of {size}")
-        return 2 * size / elapsed
+    with calling(address, fn.METHOD) as caller:
+        caller.call(fn.Called.of(b"").messages)
+        spent = caller.call(called.messages)
+    (stream,) = spent.streams
+    fn.check(stream.last)
+    if stream.received < size:
+        raise RuntimeError(f"{stream.received} bytes came of {size}")
+    return 2 * size / spent.seconds
 
 
 async def _directly(socket: Path, body: bytes) -> float:

@@ -270,13 +270,13 @@ class HotViews:
             was_live = before is not None and not is_over(before)
             if was_live is over:
                 self._count(owner, 1 - 2 * over)
+        elif isinstance(view, TaskView):
+            self.queues.put(view)
         elif isinstance(view, JobView):
             if before is not None and not over and is_over(before):
                 self._recall_pods(stream)
         elif isinstance(view, HostView):
             self._hosts[stream] = view
-        elif isinstance(view, TaskView):
-            self.queues.put(view)
 
     def _returned(self, stream: str) -> View | None:
         """Take a view back into memory because something happens to it."""

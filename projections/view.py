@@ -67,13 +67,16 @@ def is_gone(view: View) -> bool:
 
 def is_over(view: View) -> bool:
     """Return whether nothing happens to the entity by itself any more."""
-    if isinstance(view, PodView):
-        return view.phase in TERMINAL and not view.restart_at
-    if isinstance(view, JobView):
-        return view.phase in jobs.ENDED
-    if isinstance(view, TaskView):
-        return view.phase.is_terminal
-    return False
+    return _IS_OVER[view.__class__](view)
+
+
+_IS_OVER: Mapping[type, Callable[[Any], bool]] = {
+    PodView: lambda pod: pod.phase in TERMINAL and not pod.restart_at,
+    JobView: lambda job: job.phase in jobs.ENDED,
+    TaskView: lambda task: task.phase.is_terminal,
+    HostView: lambda _: False,
+    WorkerView: lambda _: False,
+}
 
 
 def stream_of(view: View) -> str:

@@ -177,10 +177,10 @@ def evolve(state: TaskState | None, _stream: str, event: TaskEvent) -> TaskState
 def react(state: TaskState, event: TaskEvent) -> tuple[ArmTimer, ...]:
     """Name what an event asks for: to be forgotten in time."""
     match event:
-        case TaskSucceeded() | TaskFailed() | TaskCancelled():
-            return outstanding(state)
         case TaskQueued() | TaskAssigned() | TaskStarted() | TaskReleased() | TaskDeleted():
             return ()
+        case TaskSucceeded() | TaskFailed() | TaskCancelled():
+            return outstanding(state)
         case _:
             assert_never(event)
 

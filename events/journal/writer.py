@@ -7,6 +7,7 @@
 3. Linger: an append that comes alone is committed at once. After a batch of several the writer waits,
    the longer the more there were, so that the next transaction is longer: each costs a disk sync and
    several switches between threads whatever its length. On a fast disk nothing else makes batches.
+   It does not wait for more when `ENOUGH` events wait already: who sent those may be all there are.
 4. The committer's lock is not held while storing.
 """
 
@@ -26,6 +27,8 @@ OnOutcomes = Callable[[Sequence[Outcome]], None]
 LINGER_S = 0.01
 LINGER_EACH_S = 0.001
 """How long the writer waits for each append of the batch before, up to the linger."""
+ENOUGH = 100
+"""Events that take longer to store than a transaction takes beside them."""
 
 
 class Appender(Protocol):
@@ -169,7 +172,7 @@ class Writer:
     def _run(self) -> None:
         last = 0
         while self._await_work():
-            if last > 1 and not self._closing.is_set():
+            if last > 1 and self._committer.pending_events < ENOUGH and not self._closing.is_set():
                 self._wait(min(self._linger_s, last * self._linger_each_s))
             outcomes = self._committer.commit()
             last = len(outcomes)

@@ -86,8 +86,10 @@ class ControllerServicer:
         made = await self._tasks.submit(
             lambda: self._submissions.of(request.requests, call.roles, is_batch=True), call
         )
-        responses = [pb.ExecuteControllerJobResponse(job_execution_ids=ids) for ids in made.ids]
-        return pb.BatchExecuteControllerJobsResponse(responses=responses)
+        answer = pb.BatchExecuteControllerJobsResponse()
+        for ids in made.ids:  # in place: messages that are handed over are copied
+            answer.responses.add().job_execution_ids.extend(ids)
+        return answer
 
     @unary
     async def GetControllerJobResults(  # noqa: N802

@@ -7,7 +7,8 @@
 
 from dataclasses import dataclass, field
 
-from events.record import Recorded, entity_of
+from events.receipt import CommandReceived
+from events.record import Recorded
 from events.task import TOPICS as TASKS
 from events.task import (
     TaskAssigned,
@@ -31,7 +32,9 @@ from events.worker import (
     WorkerTook,
 )
 
-HEEDED = frozenset({*TASKS.values(), *WORKERS.values()})
+OF_TASKS = frozenset(TASKS.values()) - {CommandReceived}
+OF_WORKERS = frozenset(WORKERS.values()) - {CommandReceived}
+HEEDED = OF_TASKS | OF_WORKERS
 """Classes of events that the books change with."""
 
 
@@ -78,15 +81,12 @@ class TaskLedger:
 
     def fold(self, record: Recorded) -> str:
         """Take in what was committed; return the worker that may have something to do, empty for none."""
-        if record.event.__class__ not in HEEDED:
-            return ""
-        match entity_of(record.stream):
-            case "task":
-                return self._fold_task(record.stream, record.event)
-            case "worker":
-                return self._fold_worker(record.stream, record.event)
-            case _:
-                return ""
+        kind = record.event.__class__
+        if kind in OF_TASKS:
+            return self._fold_task(record.stream, record.event)
+        if kind in OF_WORKERS:
+            return self._fold_worker(record.stream, record.event)
+        return ""
 
     def _fold_task(self, task: str, event: object) -> str:
         match event:

@@ -2,7 +2,8 @@
 
 1. One known programme, in clear, and no engine that would run it: what is measured is the request's own
    work, from the look for the key to the reply after an append synced to disk.
-2. A batch of a hundred is one call; what counts are executions queued a second.
+2. A batch of a hundred is one call; what counts are executions queued a second. Of either there are as many
+   in flight as keep the server busy: 16 batches, 200 calls.
 3. All readers wait before the one job that they wait for is cancelled; what counts is the time until the
    last of them has been answered. The peer answers as many calls, sent at once.
 4. The echo is sent the same requests of the same method, and answers as many bytes. Both servers are on one
@@ -34,7 +35,7 @@ CONFIG = servers.NO_ROOM + "[rigetti]\nqueue_capacity = 10000000\n"
 PROGRAMME = b'{"format":"local-quil/1","quil":"DECLARE ro BIT[1]\\nH 0\\nMEASURE 0 ro[0]\\n","shots":100}'
 IN_FLIGHT = 200
 IN_A_BATCH = 100
-BATCHES_IN_FLIGHT = 4
+BATCHES_IN_FLIGHT = 16
 
 
 def request(*, is_keyed: bool = True) -> pb.ExecuteControllerJobRequest:

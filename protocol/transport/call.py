@@ -5,12 +5,12 @@
 2. A client that goes away, a deadline that passes and a server that is cut short cancel the task.
 3. A method ends by returning, by `abort`, or by an exception, which is a bug: the client is told INTERNAL
    and no more, the log says the rest.
-4. Of a stream one message is under way, and one more is kept; `write` waits when there are both. So a
+4. Of a stream one message is under way, and few more are kept; `write` waits when there is no room. So a
    slow client slows its method down, and a quick method need not wait for each message.
 5. A method that answers by a stream may return its last message instead of writing it: that goes with the
    status, in one piece.
 6. A message that was asked for and not waited for to the end is the next one that `read` answers. Of a client
-   that has sent `FEW` messages the next one is asked for ahead.
+   that has sent `FEW` messages others are asked for ahead, as many as are kept of those that are sent.
 7. It has the names of `grpc.aio.ServicerContext`, as far as servicers use them.
 """
 
@@ -24,6 +24,7 @@ import grpc
 import structlog
 
 from protocol.transport import core
+from protocol.transport.kept import Kept
 
 Endpoint: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour: TypeAlias = "Callable[[object, Call], Awaitable[object]]"
@@ -95,14 +96,14 @@ class Call:
         self._callbacks: list[Callable[[Call], None]] | None = None
         self._has_begun = self._has_ended = self._is_gone = False
         self._is_sending = self._is_reading = self._is_running = False
-        self._outbox: list[core.Operation] = []
+        self._outbox = Kept()
         """Messages that are sent once that has gone which is under way."""
         self._last: core.Operation | None = None
         """The status, until it is sent."""
         self._reader: asyncio.Future[bytes | None] | None = None
         self._writers: list[asyncio.Future[None]] = []
         """Those that wait for room in the outbox."""
-        self._unread: list[bytes | None] = []
+        self._unread = Kept()
         self._heard = 0
         """How many messages came."""
 
@@ -197,14 +198,14 @@ class Call:
         would not say that the beginning was sent before something else is.
         """
         body = self._written(message)
-        while self._outbox and not self._is_gone:
+        while not (self._outbox.has_room or self._is_gone):
             room = self._loop.create_future()
             self._writers.append(room)
             await room
         if self._has_ended or self._is_gone:
             raise Gone
         is_held = more and self._has_begun
-        self._outbox.append(core.send_message(body, core.MORE_FOLLOWS if is_held else core.NO_FLAGS))
+        self._outbox.put(body, core.MORE_FOLLOWS if is_held else core.NO_FLAGS)
         self._send()
 
     async def abort(
@@ -227,14 +228,14 @@ class Call:
 
     def _end_with(self, body: bytes) -> None:
         """Send the last message, and that all is well."""
-        message = core.send_message(body, core.NO_FLAGS)
         if self._is_sending or self._has_begun:
-            self._outbox.append(message)
+            self._outbox.put(body, core.NO_FLAGS)
             self._end(OK, "")
             return
         self._has_ended = self._has_begun = True  # as below, in one step: most calls have one answer
         self._code = OK
         beginning = core.send_metadata(None, core.NO_FLAGS)
+        message = core.send_message(body, core.NO_FLAGS)
         status = core.send_status(self._trailing, 0, b"", core.NO_FLAGS)
         self._is_sending = self._start((beginning, message, status), self._sent)
 
@@ -250,7 +251,10 @@ class Call:
         """Send what is next, if nothing is under way: a message, the status with the last of them."""
         if self._is_sending:
             return
-        operations: tuple[core.Operation, ...] = (self._outbox.pop(0),) if self._outbox else ()
+        operations: tuple[core.Operation, ...] = ()
+        if self._outbox:
+            body, flags = self._outbox.take()
+            operations = (core.send_message(cast("bytes", body), flags),)
         if self._last is not None and not self._outbox:
             operations = (*operations, self._last)
             self._last = None
@@ -290,9 +294,9 @@ class Call:
     async def next_message(self) -> object:
         """Return the next message of a stream, or raise StopAsyncIteration. One may wait at a time."""
         if self._unread:
-            body = self._unread.pop()
-            if body is not None and self._heard > FEW:
-                self._receive()
+            body, _ = self._unread.take()
+            if body is not None:
+                self._receive_ahead()
         else:
             body = await self._next()
         if body is None:
@@ -321,10 +325,15 @@ class Call:
         body = cast("core.Receipt", event.batch_operations[0]).message()
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(body)
-            if body is not None and self._heard > FEW:
-                self._receive()
         else:
-            self._unread.append(body)
+            self._unread.put(body, core.NO_FLAGS)
+        if body is not None:
+            self._receive_ahead()
+
+    def _receive_ahead(self) -> None:
+        """Ask for another message if the client sends many, and there is room."""
+        if self._heard > FEW and self._unread.has_room:
+            self._receive()
 
     # ------------------------------------------------------------ what is known of it
 

@@ -66,16 +66,20 @@ def finished(ending: Ending) -> pb.RunnerMsg:
 
 def result_start(status: int, headers: Iterable[tuple[str, str]] = ()) -> pb.RunnerMsg:
     """Spell the head of a response."""
-    lines = [pb.HttpHeader(key=name, value=value) for name, value in headers]
-    return pb.RunnerMsg(
-        result_start=pb.CallResultStart(http=pb.HttpRespMeta(status_code=status, headers=lines))
-    )
+    message = pb.RunnerMsg()
+    http = message.result_start.http  # in place: a message that is handed over is copied
+    http.status_code = status
+    for name, value in headers:
+        http.headers.add(key=name, value=value)
+    return message
 
 
 def frames(body: bytes) -> Iterator[pb.RunnerMsg]:
     """Cut a piece of a body into frames."""
     for start in range(0, len(body), FRAME):
-        yield pb.RunnerMsg(data=pb.DataFrame(data=body[start : start + FRAME]))
+        message = pb.RunnerMsg()
+        message.data.data = body[start : start + FRAME]
+        yield message
 
 
 def spell_time(at: int) -> str:

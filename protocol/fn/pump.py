@@ -9,7 +9,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, assert_never
+from typing import Protocol, assert_never, cast
 
 from actors.effects.exchange import Broken, Exchange, Trouble
 from actors.effects.slots import Asked, Lease, NoSlot, Want
@@ -42,7 +42,7 @@ LAST_WORD_S = 0.2
 MARGIN_S = 0.1
 """Time before the deadline at which a call that waits is refused, so that the refusal arrives."""
 
-_LAST = (Settle, Finished, Abort)
+_LAST = frozenset({Settle, Finished, Abort})
 
 
 class Write(Protocol):
@@ -157,8 +157,8 @@ class Pump:
 
     def _conclude(self, actions: Actions) -> None:
         for action in actions:
-            if isinstance(action, _LAST) and self._conclusion is None:
-                self._conclusion = action
+            if action.__class__ in _LAST and self._conclusion is None:
+                self._conclusion = cast("Settle | Finished | Abort", action)
                 self._end()
 
     def _end(self) -> None:
@@ -184,22 +184,23 @@ class Pump:
                     except StopAsyncIteration:
                         self._conclude(machine.half_close())
                         return
-                    await self._pass_on(machine.hear(message, read_model))
+                    actions = machine.hear(message, read_model)
+                    self._conclude(
+                        actions
+                    )  # an end does not wait until the function has read what came before
+                    self._play(actions)
+                    if (lease := self._lease) is not None and lease.exchange.is_full:
+                        await self._drain(lease.exchange)
         except TimeoutError:
             if not self._ends.is_set():
                 raise
         finally:
             self._reading = None
 
-    async def _pass_on(self, actions: Actions) -> None:
-        """Do what follows from a message, and wait while the function does not read."""
-        self._conclude(actions)  # an end does not wait until the function has read what came before
-        self._play(actions)
-        lease = self._lease
-        if lease is None or not lease.exchange.is_full:
-            return
+    async def _drain(self, exchange: Exchange) -> None:
+        """Wait while the function does not read."""
         try:
-            await lease.exchange.drain()
+            await exchange.drain()
         except Broken:
             await self._hear_last_word()
 

@@ -83,7 +83,7 @@ class Exchange(asyncio.Protocol):
     def put(self, body: bytes) -> None:
         """Send a piece of the body, soon. Raises Broken."""
         if body:
-            self._hold(b"%x\r\n%b\r\n" % (len(body), body))
+            self._hold(b"%x\r\n" % len(body), body, b"\r\n")
 
     def put_end(self) -> None:
         """Say that the request is whole. Raises Broken."""
@@ -158,13 +158,13 @@ class Exchange(asyncio.Protocol):
 
     # ------------------------------------------------------------ either way
 
-    def _hold(self, part: bytes) -> None:
+    def _hold(self, *parts: bytes) -> None:
         # Where the answer is over, and with it the connection, the rest of the request goes nowhere.
         is_over = self._answer.is_over and self._answer.is_last
         if self._is_lost or self._is_broken or is_over:
             raise Broken(Trouble.INPUT_CLOSED)
-        self._unsent.append(part)
-        self._unsent_bytes += len(part)
+        self._unsent += parts
+        self._unsent_bytes += sum(map(len, parts))
         if self._unsent_bytes >= SENT:
             self._send()
         elif self._sending is None:
@@ -175,9 +175,8 @@ class Exchange(asyncio.Protocol):
             self._sending.cancel()
             self._sending = None
         if self._unsent and self._transport is not None and not self._is_broken:
-            self._transport.write(b"".join(self._unsent))
-        self._unsent.clear()
-        self._unsent_bytes = 0
+            self._transport.writelines(self._unsent)
+        self._unsent, self._unsent_bytes = [], 0
 
     async def _more(self) -> None:
         """Wait until there is something new to be said of the answer."""

@@ -1,6 +1,7 @@
 """How much each row does: enough for figures that mean something, or just enough to see it work.
 
-1. `FULL` is what the table tells of; all rows together take about ten minutes.
+1. `FULL` is what the table tells of; all rows together take about ten minutes. Rounds are short and many:
+   a machine that is shared is another one from one second to the next.
 2. `SMALL` says nothing about speed.
 """
 
@@ -38,18 +39,18 @@ class Scale:
 
 
 FULL = Scale(
-    rounds=7,
-    calls=3000,
-    calls_alone=300,
-    batches=100,
-    lives=400,
+    rounds=15,
+    calls=2000,
+    calls_alone=150,
+    batches=50,
+    lives=200,
     entities=100_000,
     restarts=2,
     watchers=100,
     idle_watchers=1000,
     watch_s=5.0,
     idle_s=4.0,
-    starts=5,
+    starts=3,
     stream_mb=100,
 )
 

@@ -140,28 +140,27 @@ def advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
     )
     phase = PodPhase.INITIALIZED if state.goal is Goal.RUNNING else PodPhase.KILLED
     goal = Goal.RUNNING if state.goal is Goal.RUNNING else Goal.KILLED
-    fresh = [number for number in taken if number not in state.pods]
-    leaving = [each for each in taken if each in state.pods and each >= state.spec.instance_count]
-    asked = [each for each in taken if each in state.pods and each < state.spec.instance_count]
-    known = {
-        each: PodKnown(
-            run=state.gone.get(each, 0) + 1,
-            phase=phase,
-            goal=goal,
-            config=workflow.config,
-            failure_count=0,
-            desired_config=workflow.config,
-        )
-        for each in fresh
-    }
-    known.update((each, state.pods[each]._replace(desired_config=workflow.config)) for each in asked)
+    fresh, leaving, known = list[int](), list[int](), dict[int, PodKnown]()
+    pods, gone, config = state.pods, state.gone, workflow.config
+    for each in taken:
+        pod = pods.get(each)
+        if pod is None:
+            fresh.append(each)
+            run = gone.get(each, 0) + 1
+            known[each] = PodKnown(
+                run=run, phase=phase, goal=goal, config=config, failure_count=0, desired_config=config
+            )
+        elif each >= state.spec.instance_count:
+            leaving.append(each)
+        else:
+            known[each] = pod._replace(desired_config=config)
     return replace(
         state,
         workflow=moved,
-        pods=state.pods.update(known),
+        pods=pods.update(known),
         counts=state.counts.set(phase, state.count(phase) + len(fresh)) if fresh else state.counts,
         leaving=state.leaving.update(dict.fromkeys(leaving)) if leaving else state.leaving,
-        gone=_without(state.gone, fresh) if state.gone else state.gone,
+        gone=_without(gone, fresh) if gone else gone,
     )
 
 

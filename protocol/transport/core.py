@@ -1,7 +1,7 @@
 """The few parts of grpcio's core that the server is built on, with their types.
 
 1. grpcio's own synchronous server is built on the same parts; they are not in its documentation. So its
-   series is pinned, and this is the one module that names them (docs/decisions/0009-the-core-of-grpc.md).
+   series is pinned, and no other module of the server names them (docs/decisions/0009-the-core-of-grpc.md).
 2. An operation is used once. Of each kind one may be under way in a call; started operations always
    complete, and what was handed over with them, the tag, comes back with their event.
 """

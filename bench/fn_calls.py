@@ -111,8 +111,8 @@ def many(scale: Scale) -> Result:
         asyncio.run(_warm(ours.address))
         return side_by_side(
             MANY,
-            lambda: _rate(ours.address, scale.calls, in_flight=IN_FLIGHT),
-            lambda: asyncio.run(_rate_directly(sockets, scale.calls)),
+            lambda: _rate(ours.address, scale.slow_calls, in_flight=IN_FLIGHT),
+            lambda: asyncio.run(_rate_directly(sockets, scale.slow_calls)),
             rounds=scale.rounds,
         )
 

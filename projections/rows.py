@@ -10,6 +10,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
+from events.attachment import Attachment
 from events.frozen import EMPTY, replace
 from events.job import JobSpec
 from events.pod import PodSpec
@@ -33,6 +34,8 @@ Texts = Mapping[str, Callable[[bytes], Iterable[str]]]
 
 REMEMBERED_SPECS = 1_024
 """Specs of jobs of which the folded texts are remembered."""
+SMALL = 4_096
+"""Bytes of an attachment whose texts are remembered for all jobs that have an equal one."""
 
 JOB_COLUMNS = (
     "id",
@@ -78,8 +81,11 @@ class Rows:
     def __init__(self, codec: Encoder, texts: Texts) -> None:
         self._codec = codec
         self._texts = texts
-        self._keywords: dict[int, tuple[JobSpec, str]] = {}
-        """By `id` of the spec, which is kept along, so that its id names nothing else meanwhile."""
+        self._keywords: dict[int | Attachment, tuple[JobSpec, str]] = {}
+        """By what is searched if that is small, which jobs of one template share; else by `id` of the spec.
+
+        A spec is kept along, so that its id names nothing else meanwhile.
+        """
 
     def pod(self, view: PodView) -> Row:
         """Return the values of `POD_COLUMNS`."""
@@ -130,13 +136,15 @@ class Rows:
         )
 
     def _keywords_of(self, spec: JobSpec) -> str:
-        known = self._keywords.get(id(spec))
+        searched = next((one for one in spec.attachments if one.kind in self._texts), None)
+        key = id(spec) if searched is None or len(searched.body) > SMALL else searched
+        known = self._keywords.get(key)
         if known is not None:
             return known[1]
         if len(self._keywords) >= REMEMBERED_SPECS:
             self._keywords.clear()
         text = keywords_of(spec, self._texts)
-        self._keywords[id(spec)] = (spec, text)
+        self._keywords[key] = (spec, text)
         return text
 
 

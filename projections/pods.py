@@ -119,6 +119,8 @@ def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
     if isinstance(event, PodCreated):
         return _created(event, recorded)
     if view is None:
+        if isinstance(event, PodRunForgotten):
+            return None  # its runs are forgotten after it, and nobody sees that any more
         raise OutOfPlace(recorded)
     seen, at, phase = stamp(view.change, recorded), recorded.envelope.at, view.phase
     match event:
@@ -158,7 +160,7 @@ def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
                 return replace(view, config=config, spec=spec, desired_config=config, **seen)
             return replace(view, desired_config=event.config, **seen)
         case PodRunForgotten():
-            return replace(view, **seen)
+            return view if phase is PodPhase.DELETED else replace(view, **seen)
         case PodDeleted():
             return replace(view, phase=PodPhase.DELETED, goal=Goal.DELETED, message="", restart_at=0, **seen)
         case _:

@@ -198,6 +198,8 @@ class World:
     def advance(self, stream: str) -> list[Recorded]:
         """Let the next thing happen to a pod: a run is nine steps, then there is another run."""
         it = self.pods[stream]
+        if not it.exists and self.random.random() < 0.3:
+            return self.append((stream, pod.PodRunForgotten(run=it.run)))
         if not it.exists:
             it.exists, it.run, it.step, it.phase = True, it.run + 1, 0, PodPhase.INITIALIZED
             return self.append((stream, self._pod_created(stream)))

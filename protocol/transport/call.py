@@ -104,6 +104,7 @@ class Call:
         self._writers: list[asyncio.Future[None]] = []
         """Those that wait for room in the outbox."""
         self._unread = Kept()
+        """Messages that came and were not read yet."""
         self._heard = 0
         """How many messages came."""
 

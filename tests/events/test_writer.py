@@ -17,6 +17,7 @@ from events.journal import (
     SteppedWriter,
     Writer,
 )
+from events.journal.writer import ENOUGH
 from tests.events.stores import CODEC, append
 
 
@@ -123,6 +124,22 @@ async def test_the_writer_lingers_after_a_batch_the_longer_the_more_it_held() ->
     writer.submit(append("pod/9", [1]))  # the one before came alone
     await told.count(10)
     assert waits == [4.0, 3.0]
+    writer.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("events", "expected"), [(ENOUGH - 1, [2.0]), (ENOUGH, [])])
+async def test_the_writer_does_not_linger_when_much_waits(events: int, expected: list[float]) -> None:
+    told, waits = Told(), list[float]()
+    committer = Committer(Journal.in_memory(CODEC), batch_events=2)
+    loop = asyncio.get_running_loop()
+    writer = Writer(committer, loop, told, linger_s=4.0, linger_each_s=1.0, wait=waits.append)
+    for n in range(2):  # before the start: a batch of two, and then a long one
+        writer.submit(append(f"pod/{n}", [1]))
+    writer.submit(append("pod/2", [*range(1, events + 1)]))
+    writer.start()
+    await told.count(3)
+    assert waits == expected
     writer.close()
 
 

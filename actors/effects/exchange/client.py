@@ -115,7 +115,7 @@ class Exchange(asyncio.Protocol):
         return head
 
     def ready(self) -> bytes | None:
-        """Return a piece of the answer's body if there is one now, b"" after the last one."""
+        """Return a piece of the answer's body, None if there is none now, b"" after the last one."""
         try:
             return self._answer.piece()
         except Broken:  # which is told when what came before was taken

@@ -120,7 +120,7 @@ class Commits:
         """Appends on their way."""
         return len(self._pending)
 
-    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer], now: int) -> None:
+    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer], at: int) -> None:
         """Append what was decided at a time; the actors evolve only if the writer takes it in."""
         if self.is_fenced:
             reply.set(FENCED)
@@ -133,7 +133,7 @@ class Commits:
                 entries.append(self._receipt(request.keyed, result))
             news = _news(parts, is_marked=request.delivery is not None and bool(opened))
             envelope = Envelope(
-                at=now,
+                at=at,
                 principal=request.principal,
                 origin=request.origin,
                 request_id=request.request_id,

@@ -51,8 +51,8 @@ class Shell(Protocol):
     def context(self, request: Request) -> Context:
         """Make the context of a decision that is taken now."""
 
-    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer]) -> None:
-        """Append what was decided, evolve the actors, and answer after the commit."""
+    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer], at: int) -> None:
+        """Append what was decided at a time, evolve the actors, and answer after the commit."""
 
     def schedule(self, actor: "EntityActor") -> None:
         """Give the actor a turn."""
@@ -172,8 +172,9 @@ class EntityActor(pykka.Actor):
         if delivery is not None and self.has_seen(delivery):
             self.release(reply, ALREADY_ANSWERED)
             return
+        context = self._shell.context(request)
         try:
-            outcome = self.entity.decide(self.state, request.command, self._shell.context(request))
+            outcome = self.entity.decide(self.state, request.command, context)
         except Exception as error:  # noqa: BLE001 - a raise in a decider is a bug; it must not end the server
             structlog.get_logger().exception(
                 "decider_raised", stream=self.stream, command=type(request.command).__name__
@@ -183,14 +184,14 @@ class EntityActor(pykka.Actor):
         if isinstance(outcome, Rejection):
             if delivery is not None and self.version and outcome.code not in TRANSIENT:
                 # Decided again after a restart it might be accepted. Its sender needs to know only its end.
-                self._shell.propose((Part(self, TAKEN),), request, reply)
+                self._shell.propose((Part(self, TAKEN),), request, reply, context.now)
             else:
                 self.release(reply, outcome)
             return
         if delivery is not None and not outcome.events and (self.version or outcome.opens):
             outcome = Decision(events=TAKEN.events, opens=outcome.opens, result=outcome.result)
         if outcome.events or outcome.opens or request.keyed is not None:
-            self._shell.propose((Part(self, outcome),), request, reply)
+            self._shell.propose((Part(self, outcome),), request, reply, context.now)
         else:
             self.release(reply, Accepted(outcome.result, 0))
 

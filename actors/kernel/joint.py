@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from actors.kernel.decider import Decision, Rejection
+from actors.kernel.decider import Context, Decision, Rejection
 from actors.kernel.entity import EntityActor, Part, Shell
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Request
@@ -50,29 +50,31 @@ class Joint:
         if not all(actor.is_loaded or self._refusal(actor.stream) is not None for actor in actors):
             self._later(PAUSE_S, self.decide)
             return
+        context = self._shell.context(self._request)
         try:
-            outcomes = self._outcomes(actors)
+            outcomes = self._outcomes(actors, context)
         except Exception as error:  # noqa: BLE001 - a bug of a decider's, handed on
             structlog.get_logger().exception("decider_raised", streams=[actor.stream for actor in actors])
             self.answered.fail(error)
         else:
-            self._settle(actors, outcomes)
+            self._settle(actors, outcomes, context.now)
         for actor in actors:
             if actor.is_idle:
                 self._shell.came_to_rest(actor)
 
-    def _outcomes(self, actors: Sequence[EntityActor]) -> list[Decision | Rejection]:
+    def _outcomes(self, actors: Sequence[EntityActor], context: Context) -> list[Decision | Rejection]:
         outcomes: dict[int, Decision | Rejection] = {}
         for position in sorted(range(len(actors)), key=lambda position: actors[position].stream):
             actor, command = actors[position], self._commands[position][1]
             if not actor.is_loaded and (refusal := self._refusal(actor.stream)) is not None:
                 outcomes[position] = refusal
                 continue
-            context = self._shell.context(self._request)
             outcomes[position] = actor.entity.decide(actor.state, command, context)
         return [outcomes[position] for position in range(len(actors))]
 
-    def _settle(self, actors: Sequence[EntityActor], outcomes: Sequence[Decision | Rejection]) -> None:
+    def _settle(
+        self, actors: Sequence[EntityActor], outcomes: Sequence[Decision | Rejection], at: int
+    ) -> None:
         refused = next((outcome for outcome in outcomes if isinstance(outcome, Rejection)), None)
         if refused is not None and self._all_or_none:
             own = [outcome if isinstance(outcome, Rejection) else refused for outcome in outcomes]
@@ -91,7 +93,7 @@ class Joint:
         # What does not change rests on appends that were made earlier, and those are stored earlier.
         reply: LoopFuture[Answer] = LoopFuture()
         reply.then(lambda done: self._concluded(outcomes, done))
-        self._shell.propose(changing, self._request, reply)
+        self._shell.propose(changing, self._request, reply, at)
 
     def _concluded(self, outcomes: Sequence[Decision | Rejection], reply: LoopFuture[Answer]) -> None:
         try:

@@ -221,9 +221,9 @@ class Kernel:
             cause=request.cause,
         )
 
-    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer]) -> None:
-        """Append what was decided, and answer after the commit."""
-        self.commits.propose(parts, request, reply, self._world.clock.now())
+    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer], at: int) -> None:
+        """Append what was decided at a time, and answer after the commit."""
+        self.commits.propose(parts, request, reply, at)
 
     def schedule(self, actor: EntityActor) -> None:
         """Give the actor a turn."""

@@ -12,7 +12,8 @@ from types import coroutine
 from typing import Any
 
 from actors.kernel.clock import VirtualClock
-from actors.kernel.decider import Rejection
+from actors.kernel.decider import Context, Rejection
+from actors.kernel.decider import Outcome as DecisionOutcome
 from actors.kernel.dispatcher import Dispatcher
 from actors.kernel.entity import EntityActor
 from actors.kernel.kernel import Kernel, Surroundings
@@ -43,6 +44,7 @@ class World:
         resident_bound: As the kernel's.
         dispatcher: Makes the dispatcher from what defers; the kernel's own when None.
         snapshot_schema: Of accounts.
+        decide: Decides for accounts.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class World:
         resident_bound: int = 250_000,
         dispatcher: Callable[[Callable[[Callable[[], None]], object]], Dispatcher] | None = None,
         snapshot_schema: int = 1,
+        decide: Callable[[Account | None, object, Context], DecisionOutcome] = ACCOUNT.decide,
     ) -> None:
         self.codec = Codec((TOPICS, KERNEL_TOPICS))
         self.recorder = MemoryRecorder("test")
@@ -63,6 +66,7 @@ class World:
         self.resident_bound = resident_bound
         self.make_dispatcher = dispatcher
         self.snapshot_schema = snapshot_schema
+        self.decide = decide
         self.clock = VirtualClock()
         self.shown: list[tuple[str, str]] = []
         """What performers were given: stream and text."""
@@ -83,7 +87,7 @@ class World:
         self.writer = SteppedWriter(self.committer, self._conclude)
         self.reader: Reader = journal.reader()
         self.kernel = Kernel(
-            entities=(replace(ACCOUNT, snapshot_schema=self.snapshot_schema),),
+            entities=(replace(ACCOUNT, snapshot_schema=self.snapshot_schema, decide=self.decide),),
             codec=self.codec,
             writer=self.writer,
             point_reader=self.reader,

@@ -1,12 +1,17 @@
 """The laws of the shell: what is decided, appended, released and done, and in which order."""
 
+from itertools import chain, count
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.kernel.commits import ENDING
-from actors.kernel.decider import Code, Rejection
+from actors.kernel.decider import Code, Context, Outcome, Rejection
 from actors.kernel.request import Accepted, Keyed, Request
 from events.receipt import ReceiptRecorded
 from tests.actors.kernel.account import (
+    ACCOUNT,
     Account,
     Balance,
     BreakDecide,
@@ -239,3 +244,29 @@ def test_the_envelope_tells_the_cause(world: World) -> None:
         1,
     )
     assert envelope.at == world.clock.now()
+
+
+@given(
+    st.lists(st.sampled_from([Move(1), Move(1, times=3), Look(), Pay((B,), 1), Fork((C,), 1)]), unique=True)
+)
+def test_what_is_recorded_is_of_the_time_at_which_it_was_decided(asked: list[object]) -> None:
+    """A time that a decision works out from its own may be compared with the times of records."""
+    seen: list[int] = []
+
+    def decide(state: Account | None, command: object, context: Context) -> Outcome:
+        seen.append(context.now)
+        return ACCOUNT.decide(state, command, context)
+
+    world = World(decide=decide)
+    moments = count(world.clock.now())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.clock, "now", lambda: next(moments))  # no two looks show the same time
+        for command in (Open(10), *asked):
+            del seen[:], world.commits[:]
+            world.ask(A, command)
+            assert {record.envelope.at for record in chain.from_iterable(world.commits)} <= set(seen)
+        del seen[:], world.commits[:]
+        world.kernel.ask_together([(A, Move(1)), (B, Open(1))])
+        world.settle()
+        assert {record.envelope.at for record in chain.from_iterable(world.commits)} == set(seen)
+        assert len(set(seen)) == 1

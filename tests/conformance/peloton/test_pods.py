@@ -1,6 +1,7 @@
 """Single pods: stopped, started, restarted; their runs, their events, what they are called."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -202,11 +203,10 @@ def test_a_failed_run_is_followed_by_another_after_a_pause(client: Client) -> No
         assert it.status.containers_status[0].terminationStatus.exit_code == 7
         assert it.status.containers_status[0].state == pod_pb2.CONTAINER_STATE_FAILED
         assert "7" in it.status.message
-    ended = [client.events(name, f"{name}-{run}")[0].timestamp for run in (1, 2, 3)]
-    began = [client.events(name, f"{name}-{run}")[-1].timestamp for run in (2, 3, 4)]
-    pauses = [seconds(b) - seconds(a) for a, b in zip(ended, began, strict=True)]
-    for pause, least in zip(pauses, (0.05, 0.1, 0.2), strict=True):  # doubled, up to the longest
-        assert least <= pause < least + 1
+    ended = [moment(client.events(name, f"{name}-{run}")[0].timestamp) for run in (1, 2, 3)]
+    began = [moment(client.events(name, f"{name}-{run}")[-1].timestamp) for run in (2, 3, 4)]
+    for end, begin, least_ms in zip(ended, began, (50, 100, 200), strict=True):  # doubled, up to the longest
+        assert begin - end >= timedelta(milliseconds=least_ms)
     client.stop_pod(name)
     client.await_pod(name, lambda pod: pod.desired_state == KILLED)
     client.restart_pod(name)  # who asks for a run waits for no pause, and begins to count anew
@@ -232,7 +232,6 @@ def test_files_are_of_a_run_that_ran(client: Client) -> None:
         client.pods.BrowsePodSandbox(request)
 
 
-def seconds(timestamp: str) -> float:
-    """The seconds within an hour that a time of RFC 3339 tells."""
-    _, minutes, rest = timestamp.rstrip("Z").split(":")
-    return int(minutes) * 60 + float(rest)
+def moment(timestamp: str) -> datetime:
+    """The time that a text of RFC 3339 tells."""
+    return datetime.fromisoformat(timestamp)

@@ -36,11 +36,14 @@ def frozen(cls: C, /) -> C: ...
 
 @overload
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def frozen(*, kw_only: bool = True) -> Callable[[C], C]: ...
+def frozen(*, kw_only: bool = True, eq: bool = True) -> Callable[[C], C]: ...
 
 
-def frozen(cls: C | None = None, /, *, kw_only: bool = True) -> C | Callable[[C], C]:
-    """Make a class a frozen one with slots. Raises TypeError for what it cannot be for."""
+def frozen(cls: C | None = None, /, *, kw_only: bool = True, eq: bool = True) -> C | Callable[[C], C]:
+    """Make a class a frozen one with slots. Raises TypeError for what it cannot be for.
+
+    Without `eq` an object equals only itself, and is hashed as such.
+    """
 
     def make(plain: C) -> C:
         if plain.__bases__ != (object,) or hasattr(plain, "__post_init__"):
@@ -52,6 +55,7 @@ def frozen(cls: C | None = None, /, *, kw_only: bool = True) -> C | Callable[[C]
             scope,
             frozen=True,
             kw_only=kw_only,
+            eq=eq,
             omit_defaults=True,
             gc=False,
         )

@@ -29,6 +29,14 @@ SCHEMA = 6
 
 NO_TEXTS: Texts = MappingProxyType({})
 
+PRAGMAS = (
+    "page_size = 16384",  # bytes: a write has many rows, one behind the other
+    "journal_mode = WAL",
+    "synchronous = OFF",
+    "cache_size = -32768",
+    "temp_store = MEMORY",
+)
+
 CHUNKS = (64, 8, 1)
 """Rows per statement: one statement is one release of the interpreter's lock, so few are better."""
 
@@ -209,7 +217,7 @@ def _upsert_statement(table: str, columns: Sequence[str], rows: int) -> str:
 def _connected(path: Path) -> sqlite3.Connection:
     # Made on the thread that starts the server, then used by the projector's alone.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -32768", "temp_store = MEMORY"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

@@ -6,7 +6,7 @@
 3. Counts are of the plan that is being carried out: on the way back they begin anew.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from immutables import Map
@@ -161,14 +161,7 @@ def moved(workflow: WorkflowView, event: WorkflowMove, at: int) -> WorkflowView:
             )
             return _rolling(planned, at)
         case WorkflowAdvanced():
-            rolling = _rolling(workflow, at)
-            taken = list(numbers((event.instances, *event.more)))
-            return replace(
-                rolling,
-                in_flight=workflow.in_flight.update(dict.fromkeys(taken, True)),
-                instance_changes=_changed(rolling, taken, rolling.phase, at),
-                updated_at=at,
-            )
+            return _advanced(workflow, event, at)
         case WorkflowInstanceEnded():
             flying, instance = workflow.in_flight, event.instance
             phase = WorkflowPhase.FAILED if event.has_failed else WorkflowPhase.SUCCEEDED
@@ -207,11 +200,21 @@ def _rolling(workflow: WorkflowView, at: int) -> WorkflowView:
     return workflow
 
 
-def _changed(
-    workflow: WorkflowView, instances: Iterable[int], phase: WorkflowPhase, at: int
-) -> Map[int, tuple[WorkflowChange, ...]]:
-    change, known = WorkflowChange(at=at, phase=phase), workflow.instance_changes
-    return known.update({each: (*known.get(each, ()), change) for each in instances})
+def _advanced(workflow: WorkflowView, event: WorkflowAdvanced, at: int) -> WorkflowView:
+    """Return a workflow with more instances in flight; one that takes its first ones rolls."""
+    is_first = workflow.phase is WorkflowPhase.INITIALIZED
+    change = WorkflowChange(at=at, phase=WorkflowPhase.ROLLING_FORWARD if is_first else workflow.phase)
+    taken = numbers((event.instances, *event.more))
+    known = workflow.instance_changes
+    return replace(
+        workflow,
+        phase=change.phase,
+        previous_phase=None if is_first else workflow.previous_phase,
+        in_flight=workflow.in_flight.update(dict.fromkeys(taken, True)),
+        changes=(*workflow.changes, change) if is_first else workflow.changes,
+        instance_changes=known.update({each: (*known.get(each, ()), change) for each in taken}),
+        updated_at=at,
+    )
 
 
 def _in_phase(workflow: WorkflowView, phase: WorkflowPhase, at: int) -> WorkflowView:
@@ -226,10 +229,12 @@ def _in_phase(workflow: WorkflowView, phase: WorkflowPhase, at: int) -> Workflow
     )
 
 
-def numbers(ranges: Iterable[InstanceRange]) -> Iterator[int]:
-    """Yield the instances of ranges."""
-    for first, last in ranges:
-        yield from range(first, last + 1)
+def numbers(ranges: Sequence[InstanceRange]) -> Sequence[int]:
+    """Return the instances of ranges, in their order."""
+    if len(ranges) == 1:  # as nearly always
+        ((first, last),) = ranges
+        return range(first, last + 1)
+    return [each for first, last in ranges for each in range(first, last + 1)]
 
 
 def _size(ranges: Iterable[InstanceRange]) -> int:

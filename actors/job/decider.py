@@ -20,6 +20,7 @@ from actors.job.commands import (
     ContinueWorkflow,
     CreateJob,
     DeleteJob,
+    JobAccepted,
     JobCommand,
     PauseWorkflow,
     ReplaceJob,
@@ -113,11 +114,12 @@ def _create(command: CreateJob) -> Outcome:
     taken, opens = rollout.taking(state)
     match taken:
         case (WorkflowAdvanced() as advanced,):
+            # It has pods, so it is pending as it was made, and nothing has ended: no more follows.
             created = replace(created, advanced=advanced)
             state = fold_workflow.advanced(state, advanced)
-            decision = conclude(state, (), is_wish=True)
-        case _:
-            decision = conclude(state, (), is_next=True, is_wish=True)
+            accepted = JobAccepted(job=state.id, version=state.version)
+            return Decision(events=(created,), opens=opens, result=accepted, states=(state,))
+    decision = conclude(state, (), is_next=True, is_wish=True)
     return replace(
         decision,
         events=(created, *decision.events),
@@ -211,7 +213,7 @@ def react(state: JobState, event: JobEvent) -> Sequence[Send]:
         case WorkflowAdvanced():
             return _move(state, event)
         case JobCreated():
-            return () if event.advanced is None else _move(state, event.advanced)
+            return () if event.advanced is None else _go_on(state)  # its pods are opened with it
         case JobGoalChanged():
             wish = _wish_of(event.goal)
             return Broadcast(state, sorted(state.pods), lambda _: wish) if event.is_counted else ()
@@ -258,9 +260,14 @@ def _move(state: JobState, event: WorkflowAdvanced) -> Sequence[Send]:
         else:
             continue
         sends.append(Send(state.pod_stream(each), command))
-    if rollout.has_next(state):
-        sends.append(Send(state.stream, ContinueWorkflow(workflow=workflow.ordinal)))
-    return sends
+    return (*sends, *_go_on(state))
+
+
+def _go_on(state: JobState) -> tuple[Send, ...]:
+    """Let the job take the next instances, if it may."""
+    if state.workflow is None or not rollout.has_next(state):
+        return ()
+    return (Send(state.stream, ContinueWorkflow(workflow=state.workflow.ordinal)),)
 
 
 def _wish_of(goal: Goal) -> StartPod | StopPod | DeletePod:

@@ -130,7 +130,7 @@ def advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
     workflow = state.workflow
     if workflow is None:
         return state
-    taken = dict.fromkeys(numbers((event.instances, *event.more)))
+    taken: dict[int, None] = dict.fromkeys(numbers((event.instances, *event.more)))
     is_first = workflow.phase is WorkflowPhase.INITIALIZED
     moved = replace(
         workflow,
@@ -138,18 +138,18 @@ def advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
         waiting=workflow.waiting.without(taken),
         in_flight=workflow.in_flight.update(taken),
     )
-    phase = PodPhase.INITIALIZED if state.goal is Goal.RUNNING else PodPhase.KILLED
-    goal = Goal.RUNNING if state.goal is Goal.RUNNING else Goal.KILLED
-    fresh, leaving, known = list[int](), list[int](), dict[int, PodKnown]()
+    is_running = state.goal is Goal.RUNNING
+    phase, goal = (PodPhase.INITIALIZED, Goal.RUNNING) if is_running else (PodPhase.KILLED, Goal.KILLED)
     pods, gone, config = state.pods, state.gone, workflow.config
+    first = PodKnown(1, phase, goal, config, 0, config)
+    fresh: list[int] = []
+    leaving: list[int] = []
+    known: dict[int, PodKnown] = {}
     for each in taken:
         pod = pods.get(each)
         if pod is None:
             fresh.append(each)
-            run = gone.get(each, 0) + 1
-            known[each] = PodKnown(
-                run=run, phase=phase, goal=goal, config=config, failure_count=0, desired_config=config
-            )
+            known[each] = first._replace(run=gone[each] + 1) if each in gone else first
         elif each >= state.spec.instance_count:
             leaving.append(each)
         else:
@@ -158,7 +158,7 @@ def advanced(state: JobState, event: WorkflowAdvanced) -> JobState:
         state,
         workflow=moved,
         pods=pods.update(known),
-        counts=state.counts.set(phase, state.count(phase) + len(fresh)) if fresh else state.counts,
+        counts=state.counts.set(phase, state.counts.get(phase, 0) + len(fresh)) if fresh else state.counts,
         leaving=state.leaving.update(dict.fromkeys(leaving)) if leaving else state.leaving,
         gone=_without(gone, fresh) if gone else gone,
     )

@@ -35,10 +35,10 @@ _ROLLING = (WorkflowPhase.ROLLING_FORWARD, WorkflowPhase.ROLLING_BACKWARD)
 
 def has_next(state: JobState) -> bool:
     """Return whether instances may now be taken."""
-    to_add, others = _room(state)
     workflow = state.workflow
     if workflow is None or not workflow.waiting.is_ready:
         return False
+    to_add, others = _room(state)
     return others > 0 or (to_add > 0 and bool(workflow.waiting.adding))
 
 
@@ -55,10 +55,11 @@ def _room(state: JobState) -> tuple[int, int]:
 
 def next_instances(state: JobState) -> tuple[int, ...]:
     """Return the instances to take now, in their order."""
-    if state.workflow is None or not has_next(state):
+    workflow = state.workflow
+    if workflow is None or not workflow.waiting.is_ready:
         return ()
     to_add, room = _room(state)
-    waiting = state.workflow.waiting
+    waiting = workflow.waiting
     added = waiting.first(to_add=to_add, others=0)
     if not (waiting.updating or waiting.removing):
         return added

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from immutables import Map
@@ -96,10 +96,12 @@ class Waiting:
         return replace(self, adding=adding, returning=self.returning.delete(instance))
 
 
-def numbers(ranges: Iterable[InstanceRange]) -> Iterator[int]:
-    """Yield the instances of ranges."""
-    for first, last in ranges:
-        yield from range(first, last + 1)
+def numbers(ranges: Sequence[InstanceRange]) -> Iterable[int]:
+    """Return the instances of ranges, in their order."""
+    if len(ranges) == 1:  # as nearly always, and then it need not be a generator
+        ((first, last),) = ranges
+        return range(first, last + 1)
+    return chain.from_iterable(range(first, last + 1) for first, last in ranges)
 
 
 def size(ranges: Iterable[InstanceRange]) -> int:
@@ -129,8 +131,10 @@ def joined(ranges: Iterable[InstanceRange]) -> tuple[InstanceRange, ...]:
 def _rest(ranges: tuple[InstanceRange, ...], taken: Collection[int]) -> tuple[InstanceRange, ...]:
     """Return ranges without what was taken from their beginning."""
     for place, (first, last) in enumerate(ranges):
-        left = next((number for number in range(first, last + 1) if number not in taken), None)
-        if left is not None:
+        left = first
+        while left <= last and left in taken:
+            left += 1
+        if left <= last:
             return ((left, last), *ranges[place + 1 :])
     return ()
 

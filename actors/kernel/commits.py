@@ -132,15 +132,19 @@ class Commits:
             if request.keyed is not None:
                 entries.append(self._receipt(request.keyed, result))
             news = _news(parts, is_marked=request.delivery is not None and bool(opened))
-            envelope = Envelope(
-                at=at,
-                principal=request.principal,
-                origin=request.origin,
-                request_id=request.request_id,
-                cause=request.cause,
-                trace=request.trace,
-                delivery=request.delivery,
-                delivered=tuple([(actor.stream, cursor) for actor, cursor in news]) if news else (),
+            delivered = tuple([(actor.stream, cursor) for actor, cursor in news]) if news else ()
+            envelope = _new(
+                Envelope,
+                (
+                    at,
+                    request.principal,
+                    request.origin,
+                    request.request_id,
+                    request.cause,
+                    request.trace,
+                    request.delivery,
+                    delivered,
+                ),
             )
             for stream, version, _ in entries:
                 if version == 1:
@@ -166,7 +170,7 @@ class Commits:
         for actor, state, version, delivery in steps:
             actor.evolved(state, version, delivery)
             touched.append(_new(Touched, (actor, actor.generation, version)))
-        self._pending[append] = Pending(touched, reply, result, owed)
+        self._pending[append] = _new(Pending, (touched, reply, result, owed))
 
     def _foresee(
         self, parts: Sequence[Part], delivery: Delivery | None, opened: list[EntityActor]
@@ -183,7 +187,7 @@ class Commits:
                 opened.append(child)
                 state, version = _step(child, opening.events, (), entries, owed)
                 steps.append(_new(Step, (child, state, version, None)))
-        if len(steps) > 1 and len({step.actor.stream for step in steps}) < len(steps):
+        if opened and len({step.actor.stream for step in steps}) < len(steps):
             raise ValueError("an append opens a stream twice, or one that it changes")
         return entries, steps, owed
 
@@ -222,7 +226,7 @@ class Commits:
                 for owed in pending.owed:
                     owed.actor.owing += 1
             for pending, outcome in concluded:
-                pending.reply.set(Accepted(pending.result, outcome.revision))
+                pending.reply.set(_new(Accepted, (pending.result, outcome.revision)))
                 for actor, generation, version in pending.touched:
                     if actor.generation == generation:
                         actor.advance(version)
@@ -304,7 +308,7 @@ def _step(
             state = states[place] if states else evolve(state, stream, event)
             effects = react(state, event)
             if effects:
-                owed.append(Owed(actor, len(entries), version, effects))
+                owed.append(_new(Owed, (actor, len(entries), version, effects)))
         entries.append(_new(Entry, (stream, version, event)))
     return state, version
 

@@ -191,7 +191,8 @@ class EntityActor(pykka.Actor):
         if delivery is not None and not outcome.events and (self.version or outcome.opens):
             outcome = Decision(events=TAKEN.events, opens=outcome.opens, result=outcome.result)
         if outcome.events or outcome.opens or request.keyed is not None:
-            self._shell.propose((Part(self, outcome),), request, reply, context.now)
+            part = tuple.__new__(Part, (self, outcome))  # as `Part(…)`, which would call Python's
+            self._shell.propose((part,), request, reply, context.now)
         else:
             self.release(reply, Accepted(outcome.result, 0))
 

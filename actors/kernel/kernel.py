@@ -17,7 +17,7 @@ from actors.kernel.commits import Commits, Observer, Owed
 from actors.kernel.decider import ArmTimer, Code, Context, Entity, Rejection, Send
 from actors.kernel.directory import Directory
 from actors.kernel.dispatcher import Dispatcher, Runnable
-from actors.kernel.entity import NOTHING_STORED, EntityActor, Part
+from actors.kernel.entity import NOTHING_STORED, EntityActor
 from actors.kernel.idempotency import Keys
 from actors.kernel.joint import Joint
 from actors.kernel.known import KnownStreams
@@ -96,6 +96,8 @@ class Kernel:
             at_rest=self.directory.came_to_rest,
             on_fenced=world.on_fenced,
         )
+        self.propose = self.commits.propose
+        """Appends what was decided at a time, and answers after the commit."""
         self.post = Post(
             deliver=self.directory.deliver, later=world.later, at_rest=self.directory.came_to_rest
         )
@@ -220,10 +222,6 @@ class Kernel:
             origin=request.origin,
             cause=request.cause,
         )
-
-    def propose(self, parts: Sequence[Part], request: Request, reply: LoopFuture[Answer], at: int) -> None:
-        """Append what was decided at a time, and answer after the commit."""
-        self.commits.propose(parts, request, reply, at)
 
     def schedule(self, actor: EntityActor) -> None:
         """Give the actor a turn."""

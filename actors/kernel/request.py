@@ -4,8 +4,9 @@
 2. An answer is released only when the version it was decided on is on disk.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from actors.kernel.decider import Code, Rejection
 from events.record import Delivery
@@ -23,8 +24,7 @@ class Keyed(NamedTuple):
     """Its place in the stream: above 1 when what an earlier one answered is no longer kept."""
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Request:
+class Request(msgspec.Struct, eq=False, kw_only=True):
     """A command with everything that is known of its cause."""
 
     command: object

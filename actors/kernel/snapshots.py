@@ -85,4 +85,5 @@ def schema_of(entity: Entity[Any]) -> str:
 
 
 def _is_due(actor: EntityActor) -> bool:
-    return actor.state is not None and actor.version - actor.saved >= max(SPACING, actor.version // 4)
+    since = actor.version - actor.saved
+    return since >= SPACING and since >= actor.version // 4 and actor.state is not None

@@ -6,10 +6,10 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from events.frozen import frozen
 from events.record import Envelope, Recorded
 
 
@@ -33,7 +33,7 @@ class Failure(StrEnum):
     """The journal takes no appends any more; whether this one was stored may be unknown."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(kw_only=False, eq=False)
 class Append:
     """Events that were decided together."""
 

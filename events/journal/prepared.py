@@ -5,7 +5,8 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from events.codec import Codec
 from events.journal.append import Append, Failure, Outcome
@@ -15,14 +16,13 @@ from events.journal.store import NewRow
 from events.record import Recorded
 
 
-@dataclass(slots=True, eq=False)
-class Prepared:
+class Prepared(msgspec.Struct, eq=False):
     """An append with its rows. Mutable: revisions and blobs come later than the rest."""
 
     append: Append
     rows: list[NewRow]
     """As they are inserted; a long body is missing at the end of its row's state."""
-    long: dict[int, bytes] = field(default_factory=dict)
+    long: dict[int, bytes] = {}
     """Long bodies by index of their row."""
     revisions: Sequence[int] = ()
     """Of the rows, once stored."""
@@ -47,7 +47,7 @@ class Prepared:
                 )
             ]
         )
-        return Outcome(self.append, records, None)
+        return new(Outcome, (self.append, records, None, ""))
 
     def failed(self, failure: Failure, detail: str) -> Outcome:
         """Return the outcome of an append that was not stored, or may not have been."""

@@ -115,3 +115,16 @@ def test_a_class_that_it_cannot_be_for_is_refused() -> None:
 
     with pytest.raises(TypeError):
         replace(Standard(kind=1), kind=2)
+
+
+def test_without_equality_an_object_equals_itself_alone() -> None:
+    @frozen(kw_only=False, eq=False)
+    class Asked:
+        items: list[int]
+
+    one, other = Asked([1]), Asked([1])
+    assert one == one  # noqa: PLR0124 - that is the question
+    assert one != other
+    assert {one: "one", other: "other"}[one] == "one"  # also when what it holds has no hash
+    with pytest.raises(AttributeError):
+        one.items = []  # type: ignore[misc]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.job import ENTITY, TRANSITIONS, JobState, evolve
 from actors.job.commands import (
@@ -14,6 +16,7 @@ from actors.job.commands import (
     StartJobPod,
     StopJob,
 )
+from actors.job.conclude import conclude
 from actors.job.state import STEADY, is_finished
 from actors.kernel.decider import Code, Decision, Opening, Send
 from actors.pod.commands import DeletePod, StartPod, StopPod
@@ -126,6 +129,24 @@ def test_creation(
     accepted = JobAccepted(job="1", version="1-1-1")
     assert subject.decided(command) == Decision(events=events, opens=opens, result=accepted)
     assert subject.refused(command).code is Code.ALREADY_EXISTS
+
+
+@given(
+    st.integers(0, 3),
+    st.builds(
+        WorkflowOptions,
+        batch_size=st.integers(0, 3),
+        max_instance_retries=st.integers(0, 2),
+        max_tolerable_failures=st.integers(0, 2),
+        start_paused=st.booleans(),
+    ),
+)
+def test_nothing_is_left_to_conclude_after_a_creation(count: int, options: WorkflowOptions) -> None:
+    """A creation that makes pods is decided without asking what follows: nothing ever does."""
+    subject = Subject(ENTITY, "job/1", lambda state: state.phase, TRANSITIONS, STEADY)
+    subject.decided(replace(creation(count), options=options))
+    left = conclude(state_of(subject), (), is_wish=True)
+    assert left == Decision(result=JobAccepted(job="1", version="1-1-1"))
 
 
 def test_creation_refuses_what_cannot_be() -> None:

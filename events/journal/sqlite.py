@@ -62,7 +62,7 @@ TABLES = (
 INSERTS = tuple(
     (
         length,
-        f"INSERT INTO {EVENTS} (originator_id, originator_version, topic, state) VALUES "  # noqa: S608 - constants
+        f"INSERT OR ROLLBACK INTO {EVENTS} (originator_id, originator_version, topic, state) VALUES "  # noqa: S608 - constants
         + ",".join(["(?,?,?,?)"] * length),
     )
     for length in (512, 256, 128, 64, 32, 16, 8, 4, 3, 2, 1)
@@ -71,12 +71,14 @@ INSERTS = tuple(
 
 `executemany` gives up the interpreter lock at every row; while the event loop's thread computes, it gets
 the lock back only after the interpreter's switch interval, so 100 rows would take half a second.
+A row that may not stand there ends the transaction: to undo only what a statement of many rows has done,
+SQLite would keep a copy of every page that it changes, in a file when they are many.
 """
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=1000",  # pages, 4 MB: a longer WAL is slower to write and to read
+    "PRAGMA wal_autocheckpoint=4000",  # pages, 16 MB: of more, what is read is looked up in two tables
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA cache_size=-32768",  # kibibytes: the upper levels of the unique index stay in memory
 )

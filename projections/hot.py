@@ -261,7 +261,8 @@ class HotViews:
             self._over.pop(stream, None)
         if over:
             self._over[stream] = view.revision
-        if isinstance(view, PodView):
+        # Classes have no subclasses, and to ask whether one is another takes half of the time.
+        if type(view) is PodView:
             owner = view.owner
             pods = self._pods.get(owner)
             if pods is None:
@@ -270,12 +271,12 @@ class HotViews:
             was_live = before is not None and not is_over(before)
             if was_live is over:
                 self._count(owner, 1 - 2 * over)
-        elif isinstance(view, TaskView):
+        elif type(view) is TaskView:
             self.queues.put(view)
-        elif isinstance(view, JobView):
+        elif type(view) is JobView:
             if before is not None and not over and is_over(before):
                 self._recall_pods(stream)
-        elif isinstance(view, HostView):
+        elif type(view) is HostView:
             self._hosts[stream] = view
 
     def _returned(self, stream: str) -> View | None:

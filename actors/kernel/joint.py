@@ -1,6 +1,7 @@
 """A joint decision: several entities, one command each, one atomic append.
 
-1. It is taken in one step, in the order of streams, once all the entities are in memory.
+1. It is taken in one step, in the order of streams, once all the entities are in memory: at once if they
+   are, and have no mail, and no joint decision that was asked for earlier waits.
 2. What each decides is its own answer; the revision is that of the whole.
 3. With `all_or_none` one rejection leaves all undone and is the answer of all but those that have
    one of their own; else the rejected are left out.
@@ -17,9 +18,6 @@ from actors.kernel.entity import EntityActor, Part, Shell
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Request
 
-PAUSE_S = 0.001
-"""Time between two looks whether all the entities are in memory."""
-
 
 class Joint:
     """One joint decision, and its answers."""
@@ -33,7 +31,6 @@ class Joint:
         wake: Callable[[str], EntityActor],
         refusal: Callable[[str], Rejection | None],
         shell: Shell,
-        later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._commands = commands
         self._request = request
@@ -41,15 +38,26 @@ class Joint:
         self._wake = wake
         self._refusal = refusal
         self._shell = shell
-        self._later = later
         self.answered: LoopFuture[tuple[Answer, ...]] = LoopFuture()
 
-    def decide(self) -> None:
-        """Decide now if all the entities are in memory, else look again."""
+    @property
+    def is_possible(self) -> bool:
+        """True when all the entities are in memory, or out of service."""
         actors = [self._wake(stream) for stream, _ in self._commands]
-        if not all(actor.is_loaded or self._refusal(actor.stream) is not None for actor in actors):
-            self._later(PAUSE_S, self.decide)
-            return
+        return all(actor.is_loaded or self._refusal(actor.stream) is not None for actor in actors)
+
+    def decide_if_next(self) -> bool:
+        """Decide, and return whether that is done: not if an entity has anything to do before."""
+        for stream, _ in self._commands:
+            actor = self._wake(stream)
+            if not (actor.is_loaded and actor.mailbox.empty()):
+                return False
+        self.decide()
+        return True
+
+    def decide(self) -> None:
+        """Decide; it has to be possible."""
+        actors = [self._wake(stream) for stream, _ in self._commands]
         context = self._shell.context(self._request)
         try:
             outcomes = self._outcomes(actors, context)

@@ -31,6 +31,9 @@ from events.codec import Codec
 from events.journal import Appender, Outcome, Reader
 from events.record import Delivery, Recorded
 
+PAUSE_S = 0.001
+"""Time between two looks whether all the entities of a joint decision are in memory."""
+
 Performer = Callable[[str, Any], None]
 """Carries out one kind of effect; given the stream it belongs to. Twice does no harm."""
 
@@ -73,6 +76,8 @@ class Kernel:
         self._dispatcher = dispatcher if dispatcher is not None else Dispatcher(world.defer)
         self._dispatcher.on_crash = self._crashed
         self._performers: dict[type, Performer] = {}
+        self._undecided = 0
+        """Joint decisions that wait."""
         self._reader = point_reader
         self._known = KnownStreams()
         self.directory = Directory(
@@ -193,7 +198,8 @@ class Kernel:
     ) -> LoopFuture[tuple[Answer, ...]]:
         """Give several entities a command each; what they decide is one atomic append.
 
-        The decisions are taken in stream order, in one step, once all the entities are in memory.
+        The decisions are taken in stream order, in one step, once all the entities are in memory: before
+        this returns if they are, and have nothing to do that was asked of them earlier.
         With `all_or_none` one rejection leaves all undone, else the rejected are left out. `request`
         tells who asks, when that is not the server; a key that was claimed leaves its receipt.
         """
@@ -206,10 +212,19 @@ class Kernel:
             wake=self.directory.wake,
             refusal=self.directory.refusal,
             shell=self,
-            later=self._world.later,
         )
-        self._world.defer(joint.decide)
+        if self._undecided or not joint.decide_if_next():
+            self._undecided += 1
+            self._world.defer(lambda: self._decide(joint))
         return joint.answered
+
+    def _decide(self, joint: Joint) -> None:
+        """Take a joint decision, or look again soon."""
+        if joint.is_possible:
+            self._undecided -= 1
+            joint.decide()
+        else:
+            self._world.later(PAUSE_S, lambda: self._decide(joint))
 
     # ------------------------------------------------------------ what actors need
 

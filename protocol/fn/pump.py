@@ -4,7 +4,8 @@
 2. Who reads from one side waits for the other: nothing is collected in between.
 3. What is being written to the client is never given up half way: gRPC takes one message at a time. It is
    written by one task, which has the slot and the function's answer; the client is heard by who runs all.
-4. A slot that was had is settled, also when the client is gone: then behind its back.
+4. A slot that was had is settled, also when the client is gone: then behind its back. Of an answer that is
+   whole the end is stored while the rest is said.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from protocol.fn.translate.engagement import (
     Send,
     Settle,
 )
-from protocol.fn.translate.headers import request_headers
+from protocol.fn.translate.headers import Headers, deadline
 from protocol.fn.translate.model import CallModel, read_model
 from protocol.fn.translate.outcomes import HEADER_TOO_LARGE, NO_RESPONSE, RETRY, TIMED_OUT, Fault, Unfit
 from protocol.fn.translate.spelling import Birth
@@ -101,7 +102,10 @@ class Pump:
         self._conclusion: Settle | Finished | Abort | None = None
         self._error: BaseException | None = None
         self._model = CallModel()
+        self._headers: Headers = ()
         self._lease: Lease | None = None
+        """Set while the function may be given something."""
+        self._settling: Awaitable[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
 
     async def run(self) -> Finished | Abort:
@@ -135,19 +139,25 @@ class Pump:
             self._serving.cancel()
             await asyncio.wait((self._serving,))
 
-    def _settled(self) -> Awaitable[None]:
-        """Give back the slot that was had, if any, whatever the last word is; that is under way at once."""
+    async def _settled(self) -> None:
+        """Give back the slot that was had, if any, whatever the last word is."""
+        found = self._conclusion
+        # Where a slot came after the last word was found, the function has seen nothing.
+        self._settle(found if isinstance(found, Settle) else Settle(NO_RESPONSE, is_kept=True))
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            await settling
+
+    def _settle(self, settle: Settle) -> None:
+        """Begin to give back the slot that was had, if any and if that has not begun."""
         lease, self._lease = self._lease, None
         if lease is None:
-            return _nothing()
-        # Where a slot came after the last word was found, the function has seen nothing.
-        found = self._conclusion
-        settle = found if isinstance(found, Settle) else Settle(NO_RESPONSE, is_kept=True)
+            return
         if not settle.is_kept:
             lease.exchange.close()  # whatever the function still does is for nobody
         if self._since is not None and (until := self._logs.mark(lease.pod)) is not None:
             self._behind(self._logs.tell(self._model, lease.slot, self._since, until))
-        return lease.settle(_end_of(settle.fault), is_kept=settle.is_kept)
+        self._settling = lease.settle(_end_of(settle.fault), is_kept=settle.is_kept)
 
     async def _abandon(self) -> None:
         """Settle what there is when nobody is there any more."""
@@ -215,7 +225,8 @@ class Pump:
     def _seek(self, seek: Seek) -> None:
         self._model = seek.call
         try:
-            asked = self._slots.ask(self._wants.of(seek, self._call))
+            want, self._headers = self._wants.of(seek, self._call)
+            asked = self._slots.ask(want)
         except Unfit as unfit:
             self._conclude(self._machine.refuse(unfit.fault))
             return
@@ -264,21 +275,34 @@ class Pump:
         return None
 
     async def _answer(self, exchange: Exchange) -> None:
+        machine = self._machine
         try:
             head = await exchange.head()
-            actions = self._machine.answer(head.status, head.headers)
-            while True:
-                piece = exchange.ready()  # what is there already goes together with what is said now
-                await self._say(actions, more=piece is not None)
-                if self._ends.is_set() or not (piece := await exchange.piece() if piece is None else piece):
-                    break
-                actions = self._machine.receive(piece)
-            # Who answers before the request was all sent has it cut off: that process is given nothing more.
-            is_reusable = exchange.is_sent and not exchange.has_more
-            self._conclude(self._machine.end(is_reusable=is_reusable))
+            actions = machine.answer(head.status, head.headers)
+            while not self._ends.is_set():
+                while piece := exchange.ready():  # what is there already goes together
+                    actions += machine.receive(piece)
+                if piece is not None:
+                    await self._end_well(exchange, actions)
+                    return
+                await self._say(actions)
+                if not self._ends.is_set():
+                    actions = machine.receive(piece) if (piece := await exchange.piece()) else ()
         except Broken as broken:
             is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
             self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))
+
+    async def _end_well(self, exchange: Exchange, actions: Actions) -> None:
+        """Say the rest of an answer that is whole."""
+        if not self._machine.is_whole:  # the client is listened to until the end is found
+            await self._say(actions, more=True)
+        # Who answers before the request was all sent has it cut off: that process is given nothing more.
+        last = self._machine.end(is_reusable=exchange.is_sent and not exchange.has_more)
+        if self._machine.is_whole:
+            for settle in last:
+                self._settle(cast("Settle", settle))
+            await self._say(actions, more=True)
+        self._conclude(last)
 
     async def _say(self, actions: Actions, *, more: bool = False) -> None:
         """Send what is for the client, unless the end was found meanwhile, then conclude.
@@ -323,16 +347,11 @@ class Pump:
                     lease.exchange.put_end()
                 case Invoke():
                     deadline_at = lease.started_at + self._model.timeout_s * 1_000_000
-                    headers = request_headers(self._model, deadline_at, self._rules.header_limit)
-                    lease.exchange.begin("POST", "/call", headers)
+                    lease.exchange.begin("POST", "/call", (*self._headers, deadline(deadline_at)))
                     self._is_invoked.set()
         except Broken:
             # What it still says comes first; `drain` tells of it.
             self._is_invoked.set()
-
-
-async def _nothing() -> None:
-    """Do nothing."""
 
 
 def _end_of(fault: Fault | None) -> End:

@@ -14,7 +14,7 @@ from events.frozen import replace
 from protocol.fn.functions import Functions, configured, pod_of
 from protocol.fn.rules import Rules
 from protocol.fn.translate.engagement import Seek
-from protocol.fn.translate.headers import request_headers
+from protocol.fn.translate.headers import Headers, request_headers
 from protocol.fn.translate.model import CallModel
 from protocol.fn.translate.outcomes import (
     IMPOSSIBLE,
@@ -44,8 +44,8 @@ class Wants:
         self._functions = functions
         self._rules = rules
 
-    def of(self, seek: Seek, call: Call) -> Want:
-        """Return the slot that a call needs. Raises Unfit."""
+    def of(self, seek: Seek, call: Call) -> tuple[Want, Headers]:
+        """Return the slot that a call needs, and the headers that its function gets. Raises Unfit."""
         model = seek.call
         if model.is_detached and not self._rules.takes_detached:
             raise Unfit(NOT_DETACHED)
@@ -55,8 +55,8 @@ class Wants:
             raise Unfit(not_initialized(f"no function is configured for image {model.image[:SHOWN]!r}"))
         if function.number:
             key += function.number.to_bytes(8)
-        request_headers(model, 0, self._rules.header_limit)
-        return Want(
+        headers = request_headers(model, self._rules.header_limit)
+        want = Want(
             key=key,
             spec=pod_of(function, model),
             idle_s=max(0, model.idle_timeout_s),
@@ -70,6 +70,7 @@ class Wants:
                 trace=call.trace,
             ),
         )
+        return want, headers
 
 
 def fault_of(no: NoSlot, listen_s: float) -> Fault:

@@ -166,7 +166,7 @@ class Dispatch:
                     self._call_round(worker)
 
     def _call_round(self, worker: str) -> None:
-        if self._is_serving and worker not in self._due:
+        if self._is_serving and worker not in self._due and self._ledger.place(worker).queue:
             if not self._due:
                 self._later(0, self._round)
             self._due[worker] = None

@@ -1,9 +1,8 @@
 """Slots in the world: workers in session pods, each with a socket on which it is given tasks.
 
 1. What is to be done follows from the book (book.py); here it is done, and the book is told of it.
-2. A task is made, holds its slot, and the slot takes it in one append, after a connection was had and
-   before anything is sent; how it ends and what becomes of the slot are one append, too.
-3. What could not be stored of an end is tried again: until then the slot is not used.
+2. That a slot has a task is stored after a connection was had and before anything is sent.
+3. Until it is stored how a task ended, its slot is not used (tasks.py).
 4. Who goes away while a slot is being given to them gives it back. An end that is being stored is stored,
    whether anybody waits for it or not.
 """
@@ -23,24 +22,16 @@ from actors.effects.slots.lease import Asked, End, Lease, NoSlot, SlotRules, Wan
 from actors.effects.slots.lease import Start as Birth
 from actors.effects.slots.place import Places
 from actors.effects.slots.seat import NotUp, Seat
+from actors.effects.slots.tasks import SlotTasks, Stored, refusal_of
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
 from actors.kernel.kernel import Kernel
 from actors.kernel.mailbox import LoopFuture
-from actors.kernel.request import TRANSIENT, Answer
-from actors.task.commands import BeginTask, FailTask, SucceedTask
-from actors.worker.commands import (
-    FreeWorker,
-    LoseWorker,
-    TakeTask,
-)
+from actors.kernel.request import TRANSIENT
 from events.task import FailureKind
 
-PAUSE_S = 1.0
 LOOK_S = 0.2
 """How often it is looked for room while somebody waits for some."""
-KEEP_US = 60_000_000
-"""How long tasks are kept after their end."""
 GONE = "who asked for it went away"
 
 
@@ -50,6 +41,7 @@ class Taken(NamedTuple):
     seat: Seat
     task: str
     exchange: Exchange
+    stored: Stored
 
 
 class Slots:
@@ -67,10 +59,9 @@ class Slots:
         rules: SlotRules,
         places: Places,
     ) -> None:
-        self._kernel = kernel
         self._clock = clock
         self._later = later
-        self._new_id = new_id
+        self._tasks = SlotTasks(kernel=kernel, later=later, new_id=new_id)
         self._rules = rules
         self._book = Book(
             new_slot=new_id, judge=self._judge, is_patient=rules.is_patient, evicts=rules.evicts
@@ -91,6 +82,8 @@ class Slots:
         """One want of each key for which there is somebody or something."""
         self._tickets = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._given: dict[int, Taken] = {}
+        """By ticket: slots that were there at once, of who has not come for them yet."""
         self._failure: NotUp | None = None
         """Why the slot that is being taken out of the book did not come up."""
         self._is_looking = False
@@ -132,10 +125,15 @@ class Slots:
         elif isinstance(refusal := granted.exception(), NoSlot):
             self._forget(ticket, want)
             return refusal
+        elif (seat := self._house.seat(granted.result())) is not None and (exchange := seat.connected):
+            self._forget(ticket, want)
+            self._given[ticket] = self._give(seat, exchange, want)
         return Asked(want, ticket, granted)
 
     def withdraw(self, asked: Asked) -> None:
         """Wait no more; does nothing once the slot was acquired, or refused."""
+        if (taken := self._given.pop(asked.ticket, None)) is not None:
+            self._give_back_once_stored(taken)
         if asked.ticket not in self._waiting:
             return
         granted = asked.granted
@@ -148,23 +146,29 @@ class Slots:
     async def acquire(self, asked: Asked) -> Lease:
         """Wait for the slot that was asked for, for ever if need be, and have it. Raises NoSlot."""
         while True:
-            try:
-                slot = await asked.granted
-            except NoSlot:
-                self._forget(asked.ticket, asked.want)
-                raise
-            except asyncio.CancelledError:
-                self.withdraw(asked)
-                raise
-            self._forget(asked.ticket, asked.want)
-            if (seat := self._house.seat(slot)) is not None:
-                exchange = seat.connected or await self._connect(seat)
-                if exchange is not None and (lease := await self._take(seat, exchange, asked.want)):
-                    return lease
+            taken = self._given.pop(asked.ticket, None) or await self._reach(asked)
+            if taken is not None and (lease := await self._have(taken)):
+                return lease
             again = self.ask(asked.want)
             if isinstance(again, NoSlot):
                 raise again
             asked = again
+
+    async def _reach(self, asked: Asked) -> Taken | None:
+        """Wait for the slot and for the way to it; None when it turned out to be gone. Raises NoSlot."""
+        try:
+            slot = await asked.granted
+        except NoSlot:
+            self._forget(asked.ticket, asked.want)
+            raise
+        except asyncio.CancelledError:
+            self.withdraw(asked)
+            raise
+        self._forget(asked.ticket, asked.want)
+        if (seat := self._house.seat(slot)) is None:
+            return None
+        exchange = seat.connected or await self._connect(seat)
+        return None if exchange is None else self._give(seat, exchange, asked.want)
 
     def _forget(self, ticket: int, want: Want) -> None:
         del self._waiting[ticket]
@@ -192,19 +196,20 @@ class Slots:
         else:
             self._play(self._book.free(seat.slot))
 
-    async def _take(self, seat: Seat, exchange: Exchange, want: Want) -> Lease | None:
-        """Give a slot a task; None when the slot turned out to be gone. Raises NoSlot."""
-        worker, task = f"worker/{seat.slot}", f"task/{self._new_id()}"
-        begins = BeginTask(worker=worker, limit_us=want.limit_us, keep_us=KEEP_US, program=want.program)
-        reply = self._kernel.ask_together(((task, begins), (worker, TakeTask(task=task))), request=want.asker)
-        taken = Taken(seat, task, exchange)
+    def _give(self, seat: Seat, exchange: Exchange, want: Want) -> Taken:
+        """Begin to give a slot a task."""
+        task, stored = self._tasks.begin(seat.slot, want)
+        return Taken(seat, task, exchange, stored)
+
+    async def _have(self, taken: Taken) -> Lease | None:
+        """Wait until it is stored; None when the slot turned out to be gone. Raises NoSlot."""
         try:
-            refused = _refusal(await reply)
+            refused = refusal_of(await taken.stored)
         except asyncio.CancelledError:
-            reply.then(lambda done: self._give_back(taken, done))
+            self._give_back_once_stored(taken)
             raise
         if refused is not None:
-            self._refuse_task(seat, refused)
+            self._refuse_task(taken.seat, refused)
             if refused.code not in TRANSIENT:
                 return None
             raise NoSlot(Why.CLOSED, refused.reason)
@@ -222,10 +227,13 @@ class Slots:
         else:
             self._discard(seat, refused.reason)
 
-    def _give_back(self, taken: Taken, reply: LoopFuture[tuple[Answer, ...]]) -> None:
+    def _give_back_once_stored(self, taken: Taken) -> None:
+        taken.stored.then(lambda _: self._give_back(taken))
+
+    def _give_back(self, taken: Taken) -> None:
         """Take a slot back from who went away while they were given it."""
         try:
-            refused = _refusal(reply.get())
+            refused = refusal_of(taken.stored.get())
         except Exception as error:  # noqa: BLE001 - a bug, told where it was
             self._discard(taken.seat, str(error))
             return
@@ -237,37 +245,21 @@ class Slots:
     def _settle(self, lease: Lease, end: End, *, is_kept: bool) -> LoopFuture[None]:
         settled: LoopFuture[None] = LoopFuture()
         seat = self._house.seat(lease.slot)
-        self._store_end(lease, end, settled, is_kept=is_kept and seat is not None and not seat.end)
-        return settled
+        stays = is_kept and seat is not None and not seat.end
 
-    def _store_end(self, lease: Lease, end: End, settled: LoopFuture[None], *, is_kept: bool) -> None:
-        worker = f"worker/{lease.slot}"
-        ends = (
-            SucceedTask(worker=worker, result=b"")
-            if end.kind is None
-            else FailTask(worker=worker, kind=end.kind, message=end.message)
-        )
-        frees = (
-            FreeWorker(task=lease.task)
-            if is_kept
-            else LoseWorker(reason=f"a task ended badly: {end.message}", task=lease.task)
-        )
-
-        def answered(reply: LoopFuture[tuple[Answer, ...]]) -> None:
+        def stored(done: LoopFuture[Rejection | None]) -> None:
             try:
-                refused = _refusal(reply.get())
+                refused = done.get()
             except Exception as error:  # noqa: BLE001 - handed on
                 settled.fail(error)
                 return
-            if refused is not None and refused.code in TRANSIENT:
-                self._later(PAUSE_S, lambda: self._store_end(lease, end, settled, is_kept=is_kept))
-                return
             if refused is not None:
                 structlog.get_logger().error("slot_unsettled", slot=lease.slot, reason=refused.reason)
-            self._free(lease, end, is_kept=is_kept and refused is None)
+            self._free(lease, end, is_kept=stays and refused is None)
             settled.set(None)
 
-        self._kernel.ask_together(((lease.task, ends), (worker, frees))).then(answered)
+        self._tasks.end(lease, end, is_kept=stays).then(stored)
+        return settled
 
     def _free(self, lease: Lease, end: End, *, is_kept: bool) -> None:
         """Have a slot do other tasks, or none any more."""
@@ -390,7 +382,3 @@ class Slots:
     def _tidy(self, key: bytes) -> None:
         if not self._book.has(key):
             self._wants.pop(key, None)
-
-
-def _refusal(answers: Iterable[Answer]) -> Rejection | None:
-    return next((answer for answer in answers if isinstance(answer, Rejection)), None)

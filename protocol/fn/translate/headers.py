@@ -25,13 +25,12 @@ _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
 
 
-def request_headers(model: CallModel, deadline_at: int, limit: int) -> Headers:
-    """Return the headers of a call as its function gets them.
+def request_headers(model: CallModel, limit: int) -> Headers:
+    """Return the headers of a call as its function gets them, but for the deadline.
 
     Args:
         model: The call.
-        deadline_at: Microseconds since the epoch, UTC.
-        limit: Bytes that they may have together.
+        limit: Bytes that they may have together, the deadline included.
 
     Raises:
         Unfit: when one is none, or all together are too long.
@@ -48,10 +47,18 @@ def request_headers(model: CallModel, deadline_at: int, limit: int) -> Headers:
     call_id = model.id.strip(" \t").encode()
     if not _VALUE.match(call_id):
         raise Unfit(invalid_header("Fn-Call-Id"))
-    headers += [(b"Fn-Call-Id", call_id), (b"Fn-Deadline", _whole_seconds(deadline_at))]
-    if sum(len(name) + len(value) + 4 for name, value in headers) > limit:
+    headers.append((b"Fn-Call-Id", call_id))
+    if sum([len(name) + len(value) + 4 for name, value in (*headers, deadline(0))]) > limit:
         raise Unfit(request_header_too_large(limit))
     return tuple(headers)
+
+
+def deadline(at: int) -> tuple[bytes, bytes]:
+    """Return the header that tells a function until when it may take: always as long.
+
+    The time is in microseconds since the epoch, UTC, and told in whole seconds.
+    """
+    return b"Fn-Deadline", _spell_second(at // 1_000_000)
 
 
 def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
@@ -66,10 +73,6 @@ def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str,
 def _is_left_out(line: tuple[bytes, bytes]) -> bool:
     name, value = line[0].lower(), line[1].lower()
     return name in HOP_BY_HOP and not (name == b"te" and value == b"trailers")
-
-
-def _whole_seconds(at: int) -> bytes:
-    return _spell_second(at // 1_000_000)
 
 
 @lru_cache(maxsize=64)

@@ -135,3 +135,26 @@ def test_names_of_nothing_leave_memory(world: World) -> None:
     world.kernel.ask_together([(A, Look()), (C, Look())])
     world.settle()
     assert len(world.kernel.directory) == 2
+
+
+def test_it_is_taken_at_once_where_nothing_is_in_the_way(world: World) -> None:
+    world.kernel.ask_together([(A, Move(1)), (B, Move(1))])
+    assert world.kernel.commits.waiting == 1
+    assert [world.actor(each).version for each in (A, B)] == [2, 2]
+    world.kernel.ask_together([(A, Move(1)), (C, Open(1))])  # what is new is nowhere, which is known at once
+    assert world.kernel.commits.waiting == 2
+
+
+def test_what_was_asked_for_earlier_is_decided_earlier(world: World) -> None:
+    told = world.kernel.tell(A, Move(-10))
+    poor = world.kernel.ask_together([(A, Move(-1)), (B, Move(1))])
+    poorer = world.kernel.ask_together([(B, Move(-11)), (C, Open(1))])  # B has no mail, but one waits before
+    assert world.kernel.commits.waiting == 0
+    world.settle()
+    assert told.get() == Accepted(Balance(0), 3)
+    assert codes(poor) == [Code.WRONG_STATE, Code.WRONG_STATE]
+    assert codes(poorer) == [Code.WRONG_STATE, Code.WRONG_STATE]
+    late = world.kernel.ask_together([(B, Move(-10))])
+    assert world.kernel.commits.waiting == 1  # nothing waits any more
+    world.settle()
+    assert codes(late) == [(Balance(0), 4)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocol.fn.translate.headers import request_headers, response_headers
+from protocol.fn.translate.headers import deadline, request_headers, response_headers
 from protocol.fn.translate.model import CallModel
 from protocol.fn.translate.outcomes import Unfit
 
@@ -12,7 +12,7 @@ NOON = 1_700_000_000_999_999
 def sent(
     *headers: tuple[str, tuple[str, ...]], call_id: str = "c1", limit: int = 4096
 ) -> list[tuple[bytes, bytes]]:
-    return list(request_headers(CallModel(id=call_id, headers=headers), NOON, limit))
+    return [*request_headers(CallModel(id=call_id, headers=headers), limit), deadline(NOON)]
 
 
 FRAME = [(b"Host", b"localhost"), (b"Transfer-Encoding", b"chunked")]

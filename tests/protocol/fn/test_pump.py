@@ -17,6 +17,7 @@ from protocol.fn.functions import Functions
 from protocol.fn.logs import Logs
 from protocol.fn.pump import Pump
 from protocol.fn.rules import Rules
+from protocol.fn.translate.engagement import Finished
 from protocol.fn.wants import Wants
 from protocol.gateway import Call
 from protocol.pb.fn import runner_pb2 as pb
@@ -40,6 +41,7 @@ class Slots:
         self.after = after
         self.given = 0
         self.settled: list[bool] = []
+        self.ends: list[End] = []
         self.asked: Asked | None = None
         self.is_withdrawn = False
 
@@ -59,7 +61,7 @@ class Slots:
 
     def settle(self, lease: Lease, end: End, *, is_kept: bool) -> Awaitable[None]:
         assert lease.slot
-        assert end.kind is not None
+        self.ends.append(end)
         self.settled.append(is_kept)
         return turns(2)
 
@@ -71,10 +73,12 @@ class NoFiles:
         raise FileNotFoundError(pod, run, path)
 
 
-async def messages(half_closes: int, *, is_invoked: bool) -> AsyncIterator[pb.ClientMsg]:
+async def messages(
+    half_closes: int, *, is_invoked: bool, is_whole: bool = False
+) -> AsyncIterator[pb.ClientMsg]:
     yield call(json.dumps({"id": "c", "image": "img", "timeout": 5}))
     if is_invoked:
-        yield frame(b"x")
+        yield frame(b"x", eof=is_whole)
     await turns(half_closes)
 
 
@@ -113,4 +117,56 @@ async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *
         exchange.close()
         theirs.close()
         assert len(slots.settled) == slots.given, (half_closes, leaves)
+        assert all(end.kind is not None for end in slots.ends)
         assert slots.is_withdrawn or slots.asked is None
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
+
+
+CUTS = list(itertools.combinations_with_replacement(range(0, len(ANSWER) + 1, 9), 2))
+
+
+@pytest.mark.parametrize("cuts", CUTS)
+async def test_an_answer_is_the_same_however_it_comes(cuts: tuple[int, int]) -> None:
+    """It is whole before the client has all of it: then its end is stored meanwhile, and it is said after."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    _, exchange = await loop.create_connection(lambda: Exchange(header_limit=1000), sock=ours)
+    slots = Slots(exchange, 0)
+    said: list[pb.RunnerMsg] = []
+    settled_before: list[int] = []
+
+    async def write(message: pb.RunnerMsg, /, *, more: bool = False) -> None:
+        assert isinstance(more, bool)
+        settled_before.append(len(slots.settled))
+        await turns(3)  # a client that takes its time
+        said.append(message)
+
+    pump = Pump(
+        messages=messages(0, is_invoked=True, is_whole=True),
+        write=write,
+        slots=slots,
+        wants=Wants(Functions({"img": Function(command=("true",))}, dict), Rules()),
+        rules=Rules(),
+        call=Call(principal="p", origin="o", request_id="r"),
+        logs=Logs(NoFiles(), lambda: 1),
+        now=lambda: 1,
+        behind=lambda _: None,
+    )
+    running = asyncio.ensure_future(pump.run())
+    await turns(TURNS)
+    for part in (ANSWER[: cuts[0]], ANSWER[cuts[0] : cuts[1]], ANSWER[cuts[1] :]):
+        theirs.send(part)
+        await turns(TURNS)
+    last = await running
+    assert isinstance(last, Finished)
+    assert last.message.finished.success
+    assert said[0].result_start.http.status_code == 200
+    assert b"".join(message.data.data for message in said[1:]) == b"abcdef"
+    assert slots.settled == [True]
+    assert slots.ends == [End()]
+    if cuts == (0, 0):
+        assert settled_before == [1, 1, 1]  # it came in one piece, and the first word waited for the store
+    exchange.close()
+    theirs.close()

@@ -19,7 +19,7 @@ LONG = "x" * SMALL
 
 def key_for(model: CallModel) -> bytes:
     functions = Functions({model.image: Function(command=("true",))}, dict)
-    return Wants(functions, Rules()).of(Seek(model, "", ()), CALL).key
+    return Wants(functions, Rules()).of(Seek(model, "", ()), CALL)[0].key
 
 
 @pytest.mark.parametrize(

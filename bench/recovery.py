@@ -50,13 +50,13 @@ class Memory:
 
     def fold(self, records: Iterable[Recorded]) -> None:
         """Fold the states of all actors."""
-        self.kernel.recover(records, lambda _: None)
+        self.kernel.recover(records, {})
 
     def fill(self) -> None:
         """Fill views and actors from the journal, and find the work that was left."""
         reader = self._journal.reader()
         try:
-            self.kernel.recover(self._shown(reader.scan()), lambda _: None)()
+            self.kernel.recover(self._shown(reader.scan()), {})()
         finally:
             reader.close()
         if self.kernel.post.waiting:

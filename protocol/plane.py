@@ -62,7 +62,6 @@ from protocol.processors import declared_workers
 from protocol.settings import Settings
 from protocol.task_gateway import KernelTaskGateway
 from protocol.vocabulary import ENTITIES, journal_codec
-from protocol.work import HEEDED as WORK_HEEDS
 from protocol.work import Work
 
 SCAN_PAGE = 10_000
@@ -197,7 +196,7 @@ class Plane:
         """Fill memory, start engines, declare hosts, take up what was left."""
         self._journal.sweep()
         try:
-            resume = self._kernel.recover(self._replayed(), self._recall)
+            resume = self._kernel.recover(self._replayed(), self._recalls())
         except DAMAGE as error:
             raise Unusable(f"the journal in {self.data.path} cannot be read: {error}") from error
         self._hub = Hub(
@@ -306,12 +305,9 @@ class Plane:
     def _workers(self) -> Mapping[str, WorkerSpec]:
         return declared_workers(self.settings)
 
-    def _recall(self, record: Recorded) -> None:
-        kind = record.event.__class__
-        if kind in LEDGER_HEEDS:
-            self._placer.recall(record)
-        if kind in WORK_HEEDS:
-            self.work.recall(record)
+    def _recalls(self) -> Mapping[type, Callable[[Recorded], None]]:
+        """Return who is shown which events of the past."""
+        return {**dict.fromkeys(LEDGER_HEEDS, self._placer.recall), **self.work.recalls()}
 
     def _replayed(self) -> Iterator[Recorded]:
         """Yield the whole journal, having shown each part to the views first."""

@@ -25,9 +25,6 @@ from protocol.ground import Ground
 from protocol.settings import FnSettings
 from protocol.task_gateway import KernelTaskGateway
 
-HEEDED = LEDGER_HEEDS | CATALOG_HEEDS
-"""Classes of events of which somebody here takes note at start."""
-
 
 class Work:
     """Tasks and workers, put together."""
@@ -91,10 +88,10 @@ class Work:
             "slots": self.slots.count,
         }
 
-    def recall(self, record: Recorded) -> None:
-        """Take in a record of the past, at start."""
-        self.catalog.apply((record,))
-        self.dispatch.recall(record)
+    def recalls(self) -> Mapping[type, Callable[[Recorded], None]]:
+        """Return who is shown which events of the past, at start."""
+        of_catalog = dict.fromkeys(CATALOG_HEEDS, lambda record: self.catalog.apply((record,)))
+        return of_catalog | dict.fromkeys(LEDGER_HEEDS, self.dispatch.recall)
 
     async def start(self, declared: Mapping[str, WorkerSpec]) -> Rejection | None:
         """Take up what was left, and begin; return why what is declared was refused."""

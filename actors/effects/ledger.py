@@ -22,14 +22,11 @@ from events.pod import (
     PodSpec,
     Port,
 )
-from events.record import Recorded, entity_of, id_of
+from events.record import Recorded, id_of
 
-HEEDED = frozenset(
-    {
-        *(HostRegistered, HostRespecified, HostPhaseChanged),
-        *(PodCreated, PodRunStarted, PodReconfigured, PodPlaced, PodEnded, PodDeleted),
-    }
-)
+OF_HOSTS = frozenset({HostRegistered, HostRespecified, HostPhaseChanged})
+OF_PODS = frozenset({PodCreated, PodRunStarted, PodReconfigured, PodPlaced, PodEnded, PodDeleted})
+HEEDED = OF_HOSTS | OF_PODS
 """Classes of events that the books change with: most events are none of them."""
 
 
@@ -116,15 +113,10 @@ class Ledger:
 
     def fold(self, record: Recorded) -> bool:
         """Take in what was committed; tell whether there may now be more room."""
-        if record.event.__class__ not in HEEDED:
-            return False
-        match entity_of(record.stream):
-            case "pod":
-                return self._fold_pod(id_of(record.stream), record.event)
-            case "host":
-                return self._fold_host(id_of(record.stream), record.event)
-            case _:
-                return False
+        kind = record.event.__class__
+        if kind in OF_PODS:
+            return self._fold_pod(id_of(record.stream), record.event)
+        return kind in OF_HOSTS and self._fold_host(id_of(record.stream), record.event)
 
     def _fold_pod(self, pod: str, event: object) -> bool:
         match event:

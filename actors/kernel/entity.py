@@ -24,6 +24,7 @@ from actors.kernel.mailbox import LoopFuture, Mailbox, StopFlag
 from actors.kernel.request import TRANSIENT, Accepted, Answer, Request
 from events.receipt import CommandReceived
 from events.record import Delivery, Recorded
+from events.record import Envelope as RecordEnvelope
 
 NOTHING_STORED = Rejection(Code.UNAVAILABLE, "the journal did not take the request; nothing was stored")
 ABANDONED = Rejection(Code.UNAVAILABLE, "the caller went away before the request was decided")
@@ -241,20 +242,19 @@ class EntityActor(pykka.Actor):
             if envelope.delivery is not None and (not delivered or delivered[0][0] == stream):
                 self._mark(envelope.delivery)
 
-    def replay(self, record: Recorded) -> bool:
+    def replay(self, version: int, event: object, envelope: RecordEnvelope) -> bool:
         """Take in the next event, as `load` without recall; tell whether more is known to be answered."""
-        _, stream, version, event, envelope, _ = record
         if version != self.version + 1:
-            raise OutOfOrder(stream, version, self.version)
+            raise OutOfOrder(self.stream, version, self.version)
         self.version = self.committed = version
         if event.__class__ is not CommandReceived:
-            self.state = self.entity.evolve(self.state, stream, event)
-        delivered, delivery = envelope.delivered, envelope.delivery
-        if delivery is not None and (not delivered or delivered[0][0] == stream):
+            self.state = self.entity.evolve(self.state, self.stream, event)
+        _, _, _, _, _, _, delivery, delivered = envelope
+        if delivery is not None and (not delivered or delivered[0][0] == self.stream):
             self._mark(delivery)
         if not delivered:
             return False
-        cursor = dict(delivered).get(stream, self.sent_until)
+        cursor = dict(delivered).get(self.stream, self.sent_until)
         is_news = cursor != self.sent_until
         self.sent_until = cursor
         return is_news

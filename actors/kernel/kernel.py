@@ -119,18 +119,19 @@ class Kernel:
         """Name who carries out a kind of effect."""
         self._performers[effect] = performer
 
-    def recover(self, records: Iterable[Recorded], also: Callable[[Recorded], None]) -> Callable[[], None]:
-        """Fill memory from a scan of the whole journal, showing each record to `also`.
+    def recover(
+        self, records: Iterable[Recorded], also: Mapping[type, Callable[[Recorded], None]]
+    ) -> Callable[[], None]:
+        """Fill memory from a scan of the whole journal; `also` names, by class of event, who is shown it.
 
         Returns what takes up the work that was left: to be called once everybody is ready.
         """
-        recovery = Recovery(self._entities, self.directory, self._reader)
+        recovery = Recovery(self._entities, self.directory, self._reader, self._known)
         with collector_paused():
             for record in records:
-                if record.version == 1:
-                    self._known.add(record.stream)
                 recovery.take(record)
-                also(record)
+                if (show := also.get(record.event.__class__)) is not None:
+                    show(record)
         self._known.is_filled = True
         return lambda: self._resume(recovery)
 

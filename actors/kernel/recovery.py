@@ -13,6 +13,7 @@ from typing import Any
 from actors.kernel.decider import Entity, Send
 from actors.kernel.directory import SHORT, Directory, Streams
 from actors.kernel.entity import EntityActor
+from actors.kernel.known import KnownStreams
 from events.receipt import CommandReceived
 from events.record import Delivery, Recorded, entity_of
 
@@ -26,8 +27,15 @@ Kept = tuple[int, int, object, Any]
 class Recovery:
     """The state of everything, as far as the pass has come."""
 
-    def __init__(self, entities: Mapping[str, Entity[Any]], directory: Directory, reader: Streams) -> None:
+    def __init__(
+        self,
+        entities: Mapping[str, Entity[Any]],
+        directory: Directory,
+        reader: Streams,
+        known: KnownStreams,
+    ) -> None:
         self._entities = entities
+        self._known = known
         self._directory = directory
         self._resident = directory.resident
         self._reader = reader
@@ -36,14 +44,16 @@ class Recovery:
 
     def take(self, record: Recorded) -> None:
         """Take in the next event of the journal."""
-        revision, stream, version, event, _, _ = record
+        revision, stream, version, event, envelope, _ = record
         actor = self._resident(stream)
-        if actor is None:
+        if actor is None:  # as with every first event
+            if version == 1:
+                self._known.add(stream)
             if entity_of(stream) not in self._entities:
                 return
             actor = self._directory.place(stream)
             self._catch_up(actor, version)
-        if actor.replay(record):
+        if actor.replay(version, event, envelope):
             self._forget_answered(actor)
         senders = actor.entity.senders
         if senders is not None and event.__class__ not in senders:
@@ -66,11 +76,14 @@ class Recovery:
 
         Afterwards every actor takes messages.
         """
-        for actor in list(self._directory.residents()):
-            for kept in self._tails.get(actor.stream, ()):
-                self._look_through(actor, kept)
-            actor.loaded()
+        residents = {actor.stream: actor for actor in self._directory.residents()}
+        for stream, tail in self._tails.items():
+            if (actor := residents.get(stream)) is not None:
+                for kept in tail:
+                    self._look_through(actor, kept)
         self._tails.clear()
+        for actor in residents.values():
+            actor.loaded()
         for stream, sends in self._sends.items():
             sender = self._directory.wake(stream)
             for version, revision, ordinal, send in sends:

@@ -62,9 +62,9 @@ class Stepped:
         self._engines: dict[str, Engine] = {
             name: SimulatedEngine(name, self._report, self.clock) for name in hosts
         }
-        placer = Placer(kernel=self._kernel, later=self._later)
+        Placer(kernel=self._kernel, later=self._later)
         self._world = PodWorld(kernel=self._kernel, engines=self._engines, later=self._later)
-        self._kernel.recover((), placer.recall)()
+        self._kernel.recover((), {})()
         for name, spec in hosts.items():
             self._kernel.tell(f"host/{name}", DeclareHost(name=name, spec=spec))
         self.settle()

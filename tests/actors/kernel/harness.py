@@ -110,7 +110,7 @@ class World:
         self.kernel.observe(
             lambda outcomes: self.commits.extend(outcome.records or () for outcome in outcomes)
         )
-        self.kernel.recover(self.reader.scan(), lambda _: None)()
+        self.kernel.recover(self.reader.scan(), {})()
 
     def crash(self) -> None:
         """Lose all but the journal; then start."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from actors import pod, task, worker
 from actors.effects.dispatch import Dispatch, Report, TaskOrder
+from actors.effects.dispatch.ledger import HEEDED
 from actors.effects.dispatch.orders import Orders
 from actors.effects.dispatch.simulated import SimulatedTaskEngine, TaskPlan
 from actors.kernel.clock import VirtualClock
@@ -88,7 +89,7 @@ class Hall:
             later=self.later,
             spawn=self.coroutines.append,
         )
-        self.kernel.recover(self.reader.scan(), self.dispatch.recall)()
+        self.kernel.recover(self.reader.scan(), dict.fromkeys(HEEDED, self.dispatch.recall))()
         self.refused = asyncio.run(self._begin())
         self.settle()
 

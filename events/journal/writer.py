@@ -12,6 +12,7 @@
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -168,6 +169,7 @@ class Writer:
         if self._is_waiting:
             self._is_waiting = False
             self._wake.put(None)
+            os.sched_yield()  # on one core it goes first: soon it waits for the disk, and the loop goes on
 
     def _run(self) -> None:
         last = 0

@@ -302,6 +302,7 @@ class Pump:
             for settle in last:
                 self._settle(cast("Settle", settle))
             await self._say(actions, more=True)
+            self._machine.prepare()
         self._conclude(last)
 
     async def _say(self, actions: Actions, *, more: bool = False) -> None:

@@ -134,6 +134,8 @@ class Engagement:
         self._received = 0
         self._ending = Ending()
         self._violation = ""
+        self._word: Actions = ()
+        """The last word, once it is spelled."""
         self.stage = Stage.OPEN
 
     @property
@@ -236,10 +238,14 @@ class Engagement:
         """Take in that the end of the call is stored."""
         if self.stage is not Stage.SETTLING:
             return ()
+        self.prepare()
         self.stage = Stage.OVER
-        if self._violation:
-            return (Abort(self._violation),)
-        return self._finished()
+        return self._word
+
+    def prepare(self) -> None:
+        """Spell the last word while the end is being stored: it is known by then. Else `settled` does."""
+        if self.stage is Stage.SETTLING and not self._word:
+            self._word = (Abort(self._violation),) if self._violation else self._finished()
 
     # ------------------------------------------------------------ from the function
 

@@ -139,6 +139,11 @@ class EngagementMachine(RuleBasedStateMachine):
     def refuse(self, fault: object) -> None:
         self.play(self.machine.refuse(RETRY if fault is RETRY else IMPOSSIBLE))
 
+    @rule()
+    def prepare(self) -> None:
+        """At any time, and whatever comes after it: it makes no difference."""
+        self.machine.prepare()
+
     @precondition(lambda self: self.settles and not self.is_settled)
     @rule()
     def settle(self) -> None:

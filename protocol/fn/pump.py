@@ -9,7 +9,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, assert_never, cast
 
 from actors.effects.exchange import Broken, Exchange, Trouble
@@ -20,6 +20,7 @@ from protocol.fn.logs import Logs, Mark
 from protocol.fn.rules import Rules
 from protocol.fn.translate.engagement import (
     Abort,
+    Action,
     Actions,
     Engagement,
     Feed,
@@ -165,7 +166,7 @@ class Pump:
         self._conclude(self._machine.leave())
         await self._settled()
 
-    def _conclude(self, actions: Actions) -> None:
+    def _conclude(self, actions: Iterable[Action]) -> None:
         for action in actions:
             if action.__class__ in _LAST and self._conclusion is None:
                 self._conclusion = cast("Settle | Finished | Abort", action)
@@ -278,7 +279,7 @@ class Pump:
         machine = self._machine
         try:
             head = await exchange.head()
-            actions = machine.answer(head.status, head.headers)
+            actions = [*machine.answer(head.status, head.headers)]
             while not self._ends.is_set():
                 while piece := exchange.ready():  # what is there already goes together
                     actions += machine.receive(piece)
@@ -287,12 +288,12 @@ class Pump:
                     return
                 await self._say(actions)
                 if not self._ends.is_set():
-                    actions = machine.receive(piece) if (piece := await exchange.piece()) else ()
+                    actions = [*machine.receive(await exchange.piece())]
         except Broken as broken:
             is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
             self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))
 
-    async def _end_well(self, exchange: Exchange, actions: Actions) -> None:
+    async def _end_well(self, exchange: Exchange, actions: Sequence[Action]) -> None:
         """Say the rest of an answer that is whole."""
         if not self._machine.is_whole:  # the client is listened to until the end is found
             await self._say(actions, more=True)
@@ -305,7 +306,7 @@ class Pump:
             self._machine.prepare()
         self._conclude(last)
 
-    async def _say(self, actions: Actions, *, more: bool = False) -> None:
+    async def _say(self, actions: Sequence[Action], *, more: bool = False) -> None:
         """Send what is for the client, unless the end was found meanwhile, then conclude.
 
         If `more` of the answer is there already, its end perhaps, all that goes together.

@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import structlog
 
@@ -71,28 +72,28 @@ class Joint:
                 self._shell.came_to_rest(actor)
 
     def _outcomes(self, actors: Sequence[EntityActor], context: Context) -> list[Decision | Rejection]:
-        outcomes: dict[int, Decision | Rejection] = {}
-        for position in sorted(range(len(actors)), key=lambda position: actors[position].stream):
-            actor, command = actors[position], self._commands[position][1]
-            if not actor.is_loaded and (refusal := self._refusal(actor.stream)) is not None:
-                outcomes[position] = refusal
-                continue
-            outcomes[position] = actor.entity.decide(actor.state, command, context)
-        return [outcomes[position] for position in range(len(actors))]
+        outcomes: dict[str, Decision | Rejection] = {}
+        commands = dict(self._commands)
+        for actor in sorted(actors, key=_stream_of):
+            stream = actor.stream
+            refusal = None if actor.is_loaded else self._refusal(stream)
+            outcomes[stream] = refusal or actor.entity.decide(actor.state, commands[stream], context)
+        return [outcomes[stream] for stream, _ in self._commands]
 
     def _settle(
         self, actors: Sequence[EntityActor], outcomes: Sequence[Decision | Rejection], at: int
     ) -> None:
-        refused = next((outcome for outcome in outcomes if isinstance(outcome, Rejection)), None)
+        refused: Rejection | None = None
+        changing: list[Part] = []
+        for actor, outcome in zip(actors, outcomes, strict=True):
+            if isinstance(outcome, Rejection):
+                refused = refused or outcome
+            elif outcome.events or outcome.opens:
+                changing.append(Part(actor, outcome))
         if refused is not None and self._all_or_none:
             own = [outcome if isinstance(outcome, Rejection) else refused for outcome in outcomes]
             self._answer_when_committed(actors, own)
             return
-        changing = [
-            Part(actor, outcome)
-            for actor, outcome in zip(actors, outcomes, strict=True)
-            if isinstance(outcome, Decision) and (outcome.events or outcome.opens)
-        ]
         if not changing and self._request.keyed is not None and actors:
             changing = [Part(actors[0], Decision())]  # its receipt says that nothing was to be done
         if not changing:
@@ -133,6 +134,9 @@ class Joint:
             reply: LoopFuture[Answer] = LoopFuture()
             reply.then(committed)
             actor.release(reply, Accepted(None, 0))
+
+
+_stream_of = attrgetter("stream")
 
 
 def _answers(outcomes: Sequence[Decision | Rejection], revision: int) -> list[Answer]:

@@ -32,6 +32,7 @@ from events.job import (
     WorkflowTurnedBack,
 )
 from events.pod import PodPhase
+from events.ranges import numbers
 from events.receipt import CommandReceived
 from events.record import Recorded, id_of
 from projections.stamp import OutOfPlace, stamp
@@ -41,7 +42,6 @@ from projections.workflows import (
     WorkflowMove,
     WorkflowView,
     moved,
-    numbers,
     started,
 )
 

@@ -30,7 +30,7 @@ SCHEMA = 6
 NO_TEXTS: Texts = MappingProxyType({})
 
 PRAGMAS = (
-    "page_size = 16384",  # bytes: a write has many rows, one behind the other
+    "page_size = 16384",  # bytes, of a file that is made anew: a write has many rows behind each other
     "journal_mode = WAL",
     "synchronous = OFF",
     "cache_size = -32768",

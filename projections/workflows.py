@@ -6,7 +6,6 @@
 3. Counts are of the plan that is being carried out: on the way back they begin anew.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from immutables import Map
@@ -25,6 +24,7 @@ from events.job import (
     WorkflowTouched,
     WorkflowTurnedBack,
 )
+from events.ranges import numbers, size
 
 KEPT_WORKFLOWS = 10
 """Workflows of each kind that a view keeps, the current one included."""
@@ -116,7 +116,7 @@ def started(workflows: tuple[WorkflowView, ...], event: WorkflowStarted, at: int
         updated=event.updated,
         removed=event.removed,
         opaque=event.opaque,
-        total=_size((*event.added, *event.updated, *event.removed)),
+        total=size((*event.added, *event.updated, *event.removed)),
         changes=(WorkflowChange(at=at, phase=phase),),
         configs=(event.config,),
         created_at=at,
@@ -156,7 +156,7 @@ def moved(workflow: WorkflowView, event: WorkflowMove, at: int) -> WorkflowView:
                 added=event.added,
                 updated=event.updated,
                 removed=event.removed,
-                total=_size(ranges),
+                total=size(ranges),
                 updated_at=at,
             )
             return _rolling(planned, at)
@@ -204,7 +204,7 @@ def _advanced(workflow: WorkflowView, event: WorkflowAdvanced, at: int) -> Workf
     """Return a workflow with more instances in flight; one that takes its first ones rolls."""
     is_first = workflow.phase is WorkflowPhase.INITIALIZED
     change = WorkflowChange(at=at, phase=WorkflowPhase.ROLLING_FORWARD if is_first else workflow.phase)
-    taken = numbers((event.instances, *event.more))
+    taken = tuple(numbers((event.instances, *event.more)))
     known = workflow.instance_changes
     return replace(
         workflow,
@@ -227,15 +227,3 @@ def _in_phase(workflow: WorkflowView, phase: WorkflowPhase, at: int) -> Workflow
         updated_at=at,
         ended_at=at if phase.is_terminal else 0,
     )
-
-
-def numbers(ranges: Sequence[InstanceRange]) -> Sequence[int]:
-    """Return the instances of ranges, in their order."""
-    if len(ranges) == 1:  # as nearly always
-        ((first, last),) = ranges
-        return range(first, last + 1)
-    return [each for first, last in ranges for each in range(first, last + 1)]
-
-
-def _size(ranges: Iterable[InstanceRange]) -> int:
-    return sum(last - first + 1 for first, last in ranges)

@@ -36,7 +36,6 @@ from actors.job.conclude import conclude
 from actors.job.difference import surely_specs_of
 from actors.job.fold import evolve, heard
 from actors.job.state import JobState
-from actors.job.waiting import numbers
 from actors.job.wishes import decide_wish, refusal_of
 from actors.kernel.decider import Code, Context, Decision, Outcome, Rejection, Send
 from actors.pod.commands import DeletePod, PodCommand, ReconfigurePod, RecreatePod, StartPod, StopPod
@@ -62,6 +61,7 @@ from events.job import (
     WorkflowTurnedBack,
 )
 from events.pod import PodPhase
+from events.ranges import numbers
 
 Change = StartJob | StopJob | DeleteJob
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.job.state import JobState
-from actors.job.waiting import numbers, ranges_of
+from actors.job.waiting import ranges_of
 from events.job import InstanceRange, JobSpec
 from events.pod import ContainerSpec, PodSpec
+from events.ranges import numbers
 
 
 class Difference(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from immutables import Map
 
 from actors.job.state import JobState, PodKnown, Workflow
-from actors.job.waiting import AVAILABLE, KILLED, UNAVAILABLE, Waiting, numbers, ranges_of, size
+from actors.job.waiting import AVAILABLE, KILLED, UNAVAILABLE, Waiting, ranges_of
 from events.frozen import EMPTY, replace
 from events.goal import Goal
 from events.job import (
@@ -26,6 +26,7 @@ from events.job import (
     WorkflowTurnedBack,
 )
 from events.pod import PodPhase
+from events.ranges import numbers, size
 
 
 def started(state: JobState, event: WorkflowStarted) -> JobState:

@@ -10,7 +10,7 @@ from actors.job.commands import ReportPod
 from actors.job.difference import difference, restarted, surely_specs_of
 from actors.job.fold import folded
 from actors.job.state import JobState, Workflow
-from actors.job.waiting import numbers, ranges_of
+from actors.job.waiting import ranges_of
 from actors.kernel.decider import Opening
 from actors.pod.commands import ReconfigurePod
 from events.goal import Goal
@@ -25,6 +25,7 @@ from events.job import (
     WorkflowTurnedBack,
 )
 from events.pod import EndReason, PodCreated, PodPhase, PodSpec
+from events.ranges import numbers
 
 CHUNK = 500
 """Most instances that one append takes."""

@@ -8,13 +8,14 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeVar
 
 from immutables import Map
 
 from events.frozen import EMPTY, frozen, replace
 from events.job import InstanceRange
+from events.ranges import numbers
 
 W = TypeVar("W")
 
@@ -94,19 +95,6 @@ class Waiting:
             return self
         adding = (*self.adding, (instance, instance))
         return replace(self, adding=adding, returning=self.returning.delete(instance))
-
-
-def numbers(ranges: Sequence[InstanceRange]) -> Iterable[int]:
-    """Return the instances of ranges, in their order."""
-    if len(ranges) == 1:  # as nearly always, and then it need not be a generator
-        ((first, last),) = ranges
-        return range(first, last + 1)
-    return chain.from_iterable(range(first, last + 1) for first, last in ranges)
-
-
-def size(ranges: Iterable[InstanceRange]) -> int:
-    """Return how many instances ranges have."""
-    return sum(last - first + 1 for first, last in ranges)
 
 
 def ranges_of(instances: Iterable[int]) -> tuple[InstanceRange, ...]:

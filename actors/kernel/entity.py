@@ -249,7 +249,7 @@ class EntityActor(pykka.Actor):
         self.version = self.committed = version
         if event.__class__ is not CommandReceived:
             self.state = self.entity.evolve(self.state, self.stream, event)
-        _, _, _, _, _, _, delivery, delivered = envelope
+        delivered, delivery = envelope.delivered, envelope.delivery
         if delivery is not None and (not delivered or delivered[0][0] == self.stream):
             self._mark(delivery)
         if not delivered:

@@ -19,6 +19,8 @@ from actors.kernel.entity import EntityActor, Part, Shell
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Request
 
+_stream_of = attrgetter("stream")
+
 
 class Joint:
     """One joint decision, and its answers."""
@@ -134,9 +136,6 @@ class Joint:
             reply: LoopFuture[Answer] = LoopFuture()
             reply.then(committed)
             actor.release(reply, Accepted(None, 0))
-
-
-_stream_of = attrgetter("stream")
 
 
 def _answers(outcomes: Sequence[Decision | Rejection], revision: int) -> list[Answer]:

@@ -78,7 +78,7 @@ SQLite would keep a copy of every page that it changes, in a file when they are 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=4000",  # pages, 16 MB: of more, what is read is looked up in two tables
+    "PRAGMA wal_autocheckpoint=4000",  # pages, 16 MB: of up to 4 062 SQLite has one index
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA cache_size=-32768",  # kibibytes: the upper levels of the unique index stay in memory
 )

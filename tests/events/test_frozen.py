@@ -123,7 +123,8 @@ def test_without_equality_an_object_equals_itself_alone() -> None:
         items: list[int]
 
     one, other = Asked([1]), Asked([1])
-    assert one == one  # noqa: PLR0124 - that is the question
+    same = one
+    assert one == same
     assert one != other
     assert {one: "one", other: "other"}[one] == "one"  # also when what it holds has no hash
     with pytest.raises(AttributeError):

@@ -18,7 +18,6 @@ from actors.job.commands import (
 from actors.job.difference import runs_alike, surely_specs_of
 from actors.job.phases import derive
 from actors.job.state import Workflow
-from actors.job.waiting import numbers, size
 from actors.kernel.decider import Code, Decision, Rejection
 from actors.pod.commands import RestartPod, StartPod, StopPod
 from events.frozen import replace
@@ -33,6 +32,7 @@ from events.job import (
     WorkflowTurnedBack,
 )
 from events.pod import PodPhase
+from events.ranges import numbers, size
 from events.record import Envelope, Recorded
 from projections import jobs
 from projections.jobs import JobView

@@ -15,7 +15,7 @@ from actors.effects.slots.lease import End, Start
 from protocol.fn.function import Function
 from protocol.fn.functions import Functions
 from protocol.fn.logs import Logs
-from protocol.fn.pump import Pump
+from protocol.fn.pump import Pump, Write
 from protocol.fn.rules import Rules
 from protocol.fn.translate.engagement import Finished
 from protocol.fn.wants import Wants
@@ -86,6 +86,22 @@ async def write(message: pb.RunnerMsg, /, *, more: bool = False) -> None:
     raise AssertionError(message, more)
 
 
+def pump_of(
+    asked: AsyncIterator[pb.ClientMsg], say: Write, slots: Slots, behind: list[Awaitable[None]]
+) -> Pump:
+    return Pump(
+        messages=asked,
+        write=say,
+        slots=slots,
+        wants=Wants(Functions({"img": Function(command=("true",))}, dict), Rules()),
+        rules=Rules(),
+        call=Call(principal="p", origin="o", request_id="r"),
+        logs=Logs(NoFiles(), lambda: 1),
+        now=lambda: 1,
+        behind=behind.append,
+    )
+
+
 @pytest.mark.parametrize("is_invoked", [False, True])
 @pytest.mark.parametrize("slot_comes", range(TURNS))
 async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *, is_invoked: bool) -> None:
@@ -96,17 +112,7 @@ async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *
         _, exchange = await loop.create_connection(lambda: Exchange(header_limit=1000), sock=ours)
         slots = Slots(exchange, slot_comes)
         behind: list[Awaitable[None]] = []
-        pump = Pump(
-            messages=messages(half_closes, is_invoked=is_invoked),
-            write=write,
-            slots=slots,
-            wants=Wants(Functions({"img": Function(command=("true",))}, dict), Rules()),
-            rules=Rules(),
-            call=Call(principal="p", origin="o", request_id="r"),
-            logs=Logs(NoFiles(), lambda: 1),
-            now=lambda: 1,
-            behind=behind.append,
-        )
+        pump = pump_of(messages(half_closes, is_invoked=is_invoked), write, slots, behind)
         running = asyncio.ensure_future(pump.run())
         await turns(leaves)
         running.cancel()
@@ -122,8 +128,6 @@ async def test_who_leaves_in_any_moment_leaves_no_slot_behind(slot_comes: int, *
 
 
 ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
-
-
 CUTS = list(itertools.combinations_with_replacement(range(0, len(ANSWER) + 1, 9), 2))
 
 
@@ -143,17 +147,7 @@ async def test_an_answer_is_the_same_however_it_comes(cuts: tuple[int, int]) -> 
         await turns(3)  # a client that takes its time
         said.append(message)
 
-    pump = Pump(
-        messages=messages(0, is_invoked=True, is_whole=True),
-        write=write,
-        slots=slots,
-        wants=Wants(Functions({"img": Function(command=("true",))}, dict), Rules()),
-        rules=Rules(),
-        call=Call(principal="p", origin="o", request_id="r"),
-        logs=Logs(NoFiles(), lambda: 1),
-        now=lambda: 1,
-        behind=lambda _: None,
-    )
+    pump = pump_of(messages(0, is_invoked=True, is_whole=True), write, slots, [])
     running = asyncio.ensure_future(pump.run())
     await turns(TURNS)
     for part in (ANSWER[: cuts[0]], ANSWER[cuts[0] : cuts[1]], ANSWER[cuts[1] :]):
@@ -168,5 +162,34 @@ async def test_an_answer_is_the_same_however_it_comes(cuts: tuple[int, int]) -> 
     assert slots.ends == [End()]
     if cuts == (0, 0):
         assert settled_before == [1, 1, 1]  # it came in one piece, and the first word waited for the store
+    exchange.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("leaves", range(2 * TURNS))
+async def test_who_leaves_while_the_rest_is_said_changes_nothing(leaves: int) -> None:
+    """The answer is whole, and the client takes its time and goes: in any turn of the loop."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    _, exchange = await loop.create_connection(lambda: Exchange(header_limit=1000), sock=ours)
+    slots, behind = Slots(exchange, 0), list[Awaitable[None]]()
+
+    async def write(message: pb.RunnerMsg, /, *, more: bool = False) -> None:
+        assert message.WhichOneof("body") in ("result_start", "data"), more
+        await turns(3)
+
+    running = asyncio.ensure_future(
+        pump_of(messages(0, is_invoked=True, is_whole=True), write, slots, behind).run()
+    )
+    await turns(TURNS)
+    theirs.send(ANSWER)
+    while not slots.settled:
+        await turns(1)
+    await turns(leaves)
+    running.cancel()
+    await asyncio.wait((running,))
+    for work in behind:
+        await work
+    assert (slots.settled, slots.ends) == ([True], [End()])
     exchange.close()
     theirs.close()

@@ -51,16 +51,17 @@ class Joint:
 
     def decide_if_next(self) -> bool:
         """Decide, and return whether that is done: not if an entity has anything to do before."""
-        for stream, _ in self._commands:
-            actor = self._wake(stream)
-            if not (actor.is_loaded and actor.mailbox.empty()):
-                return False
-        self.decide()
+        actors = [self._wake(stream) for stream, _ in self._commands]
+        if not all(actor.is_loaded and actor.mailbox.empty() for actor in actors):
+            return False
+        self._decide(actors)
         return True
 
     def decide(self) -> None:
         """Decide; it has to be possible."""
-        actors = [self._wake(stream) for stream, _ in self._commands]
+        self._decide([self._wake(stream) for stream, _ in self._commands])
+
+    def _decide(self, actors: Sequence[EntityActor]) -> None:
         context = self._shell.context(self._request)
         try:
             outcomes = self._outcomes(actors, context)

@@ -3,9 +3,10 @@
 1. Everything that is wrong with a call is said before a slot is looked for.
 """
 
-import json
 from functools import lru_cache
 from typing import assert_never
+
+import msgspec
 
 from actors.effects.slots import NoSlot, Want, Why
 from actors.kernel.request import Request
@@ -123,4 +124,4 @@ def _new_key(identity: CallModel) -> bytes:
 def _program(model: CallModel) -> Attachment:
     names = {"id": model.id, "app_id": model.app_id, "fn_id": model.fn_id, "image": model.image}
     body = {name: text[:SHOWN] for name, text in names.items()} | {"is_detached": model.is_detached}
-    return Attachment(PROGRAM, 1, json.dumps(body).encode())
+    return Attachment(PROGRAM, 1, msgspec.json.encode(body))

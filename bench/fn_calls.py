@@ -189,7 +189,7 @@ async def _refusal(server: servers.Server, called: fn.Called) -> bytes:
     async with jobs.connect(server.address) as channel:
         method = fn.engage(channel)
         async with _held(method, [_holding()]):
-            # Not its body: who is refused while a message is on its way learns no more than that from `grpc.aio`.
+            # Without its body: refused while it sends a message, `grpc.aio` tells INTERNAL.
             last = await fn.call(method, called.messages[:1])
     if pb.RunnerMsg.FromString(last).finished.errorCode != 503:
         raise RuntimeError("there was room")

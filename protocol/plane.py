@@ -122,6 +122,8 @@ class Plane:
         self.reloads: list[Callable[[], None]] = []
         """What is read again at SIGHUP; each raises ValueError for what cannot be used."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended_at = 0
+        """Time of the last event before the start, microseconds since the epoch."""
         self._is_started = False
         self._is_draining = False
         self._down = ExitStack()
@@ -226,7 +228,7 @@ class Plane:
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
         resume()
         refused = await declare_hosts(self._kernel, self._hot.hosts(), declared)
-        refused = refused or await self.work.start(self._workers())
+        refused = refused or await self.work.start(self._workers(), self._ended_at)
         if refused is not None:
             raise Unusable(f"what the settings declare was refused: {refused.reason}")
         self._is_started = True
@@ -320,6 +322,7 @@ class Plane:
             records = reader.scan()
             while part := list(islice(records, SCAN_PAGE)):
                 self._projector.offer((self._hot.replay(part),))
+                self._ended_at = part[-1].envelope.at
                 yield from part
         finally:
             reader.close()

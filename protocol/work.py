@@ -93,9 +93,9 @@ class Work:
         of_catalog = dict.fromkeys(CATALOG_HEEDS, lambda record: self.catalog.apply((record,)))
         return of_catalog | dict.fromkeys(LEDGER_HEEDS, self.dispatch.recall)
 
-    async def start(self, declared: Mapping[str, WorkerSpec]) -> Rejection | None:
-        """Take up what was left, and begin; return why what is declared was refused."""
-        refused = await self.dispatch.start(declared)
+    async def start(self, declared: Mapping[str, WorkerSpec], ended_at: int) -> Rejection | None:
+        """Take up what was left at a moment, and begin; return why what is declared was refused."""
+        refused = await self.dispatch.start(declared, ended_at)
         self.slots.start()
         return refused
 

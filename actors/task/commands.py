@@ -93,6 +93,8 @@ class FailTask:
     kind: FailureKind
     message: str
     held_us: int | None = None
+    until: int | None = None
+    """Moment until which it held the worker at most, microseconds since the epoch; None: until now."""
 
 
 @frozen

@@ -82,7 +82,7 @@ def decide(state: TaskState | None, command: TaskCommand, context: Context) -> O
         case FailTask():
             if state.phase not in (P.ASSIGNED, *_UNDER_WAY) or state.worker != command.worker:
                 return _wrong(state)
-            held_us = _held(state, command.held_us, context)
+            held_us = _held(state, command.held_us, context, command.until)
             return Decision(
                 events=(
                     TaskFailed(kind=command.kind, message=command.message, held_us=held_us, at=context.now),
@@ -132,10 +132,11 @@ def _wrong(state: TaskState) -> Rejection:
     return Rejection(Code.WRONG_STATE, f"the task is {state.phase.value}, of {state.worker}")
 
 
-def _held(state: TaskState, measured: int | None, context: Context) -> int:
+def _held(state: TaskState, measured: int | None, context: Context, until: int | None = None) -> int:
     if state.phase is not P.RUNNING:
         return state.held_us
-    return max(0, context.now - state.started_at) if measured is None else measured
+    end = context.now if until is None else min(until, context.now)
+    return max(0, end - state.started_at) if measured is None else measured
 
 
 def evolve(state: TaskState | None, _stream: str, event: TaskEvent) -> TaskState:

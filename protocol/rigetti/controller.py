@@ -139,7 +139,8 @@ class ControllerServicer:
         if not id:
             raise invalid(field, "must not be empty")
         task = self._tasks.task(id)
-        is_there = task is not None and self._targets.is_of(request, task.worker)
+        # What is wrong with the target is said of every id, so that it says nothing of any.
+        is_there = self._targets.is_of(request, "" if task is None else task.worker)
         if task is None or not is_there or task.principal != self._calls.read(context).principal:
             raise unknown("job")
         return task
@@ -156,7 +157,8 @@ class ControllerServicer:
         if spelled is not None:
             return spelled
         result = await self._tasks.result(task) if task.phase is TaskPhase.SUCCEEDED else None
-        spelled = spell_result(task, result).SerializeToString()
+        # Maps have no order of their own: a result is the same bytes whenever it is asked for.
+        spelled = spell_result(task, result).SerializeToString(deterministic=True)
         if len(spelled) <= SHORT:
             self._spelled[task.id] = spelled
             if len(self._spelled) > SPELLED:

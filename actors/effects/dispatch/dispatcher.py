@@ -123,12 +123,16 @@ class Dispatch:
 
     # ------------------------------------------------------------ start and end
 
-    async def start(self, declared: Mapping[str, WorkerSpec]) -> Rejection | None:
-        """Fail what was under way, register what is declared, and begin; return why that is refused."""
+    async def start(self, declared: Mapping[str, WorkerSpec], ended_at: int) -> Rejection | None:
+        """Fail what was under way, register what is declared, and begin; return why that is refused.
+
+        `ended_at` is when the server was last known to run, microseconds since the epoch: no task has held
+        its worker since.
+        """
         await self._engine.start()
         for worker, place in list(self._ledger.places.items()):
             loses = LoseWorker(reason="the server ended", task=place.task)
-            refused = await self._ask(_losing(worker, place, SERVER_ENDED, loses))
+            refused = await self._ask(_losing(worker, place, SERVER_ENDED, loses, until=ended_at))
             if refused is not None:
                 return refused
         for name, spec in declared.items():
@@ -214,7 +218,7 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001 - whatever it is, the task must not wait for ever
             structlog.get_logger().exception("task_unreadable", task=task)
             kind, message = FailureKind.SERVICE, f"the task could not be read: {error}"
-            self.report(TaskBroke(worker=worker, task=task, kind=kind, message=message))
+            self.report(TaskBroke(worker=worker, task=task, kind=kind, message=message, held_us=0))
             return
         if self._seat(worker).task == task and self._is_serving:
             self._engine.run(order)
@@ -337,9 +341,9 @@ def _freeing(worker: str, task: str, command: object) -> Commands:
     return ((task, command), (worker, FreeWorker(task=task)))
 
 
-def _losing(worker: str, place: Place, message: str, loses: LoseWorker) -> Commands:
+def _losing(worker: str, place: Place, message: str, loses: LoseWorker, until: int | None = None) -> Commands:
     """Return how a worker is lost, with everything that it had."""
-    fails = FailTask(worker=worker, kind=FailureKind.SERVICE, message=message)
+    fails = FailTask(worker=worker, kind=FailureKind.SERVICE, message=message, until=until)
     tasks = [*place.left, *([place.task] if place.task else [])]
     return (*((task, fails) for task in tasks), *(((worker, loses),) if place.is_known else ()))
 

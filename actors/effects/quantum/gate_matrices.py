@@ -1,11 +1,13 @@
 """The matrices of a programme's gates: built together beforehand where that can be.
 
 1. A gate whose arguments no step can change is prepared: all of one name are built in one go.
-2. The others are built when they are reached, one matrix for each branch.
+2. The others are built when they are reached, one matrix for each branch. So are those of a name of which
+   one cannot be built: perhaps none reaches it.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -26,9 +28,6 @@ class GateMatrices:
     Args:
         program: whose gates they are.
         memory: the content before the first step; one branch.
-
-    Raises:
-        ProgramFailed: when an argument is not a finite real number, or a gate is not unitary with it.
     """
 
     def __init__(self, program: Program, memory: BranchMemory) -> None:
@@ -41,10 +40,15 @@ class GateMatrices:
                     if alternative.regions.isdisjoint(program.written):
                         uses[step.gate].append(((number, which), step))
         for gate, prepared in uses.items():
-            self._prepare(gate, prepared, memory)
+            with suppress(ProgramFailed):
+                self._prepare(gate, prepared, memory)
 
     def of(self, number: int, which: int, apply: Apply, memory: BranchMemory) -> Matrices:
-        """The matrices of a step's alternative: one for all branches, or one for each."""
+        """The matrices of a step's alternative: one for all branches, or one for each.
+
+        Raises:
+            ProgramFailed: when an argument is not a finite real number, or a gate is not unitary with it.
+        """
         matrices = self._prepared.get((number, which))
         if matrices is None:
             arguments = [_angles(it, memory, apply) for it in apply.alternatives[which].arguments]

@@ -8,6 +8,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 
 import numpy as np
@@ -85,10 +86,31 @@ def _fsim(angles: Sequence[Angles]) -> Matrices:
     return matrices
 
 
+def _phased_fsim(angles: Sequence[Angles]) -> Matrices:
+    swapping, zeta, chi, gamma, phase = angles
+    matrices = _turning(2, _xy).matrices([swapping])
+    for place, turn in (
+        ((1, 1), -gamma - zeta),
+        ((1, 2), chi - gamma),
+        ((2, 1), -chi - gamma),
+        ((2, 2), zeta - gamma),
+        ((3, 3), phase - 2 * gamma),
+    ):
+        matrices[:, *place] *= np.exp(1j * turn)
+    return matrices
+
+
+def _canonical(angles: Sequence[Angles]) -> Matrices:
+    """exp(-i (a XX + b YY + c ZZ) / 4); the three commute."""
+    turns = (gate.matrices([angle / 2]) for gate, angle in zip(_ALIKE, angles, strict=True))
+    return reduce(np.matmul, turns)
+
+
 _X = ((0, 1), (1, 0))
 _Y = ((0, -1j), (1j, 0))
 _Z = ((1, 0), (0, -1))
 _R = 2**-0.5
+_ALIKE = tuple(_rotation(np.kron(letter, letter).tolist()) for letter in (_X, _Y, _Z))
 _SQUARE_ROOT_OF_ISWAP = _fixed((1, 0, 0, 0), (0, _R, 1j * _R, 0), (0, 1j * _R, _R, 0), (0, 0, 0, 1))
 
 STANDARD: Mapping[str, StandardGate] = MappingProxyType(
@@ -119,9 +141,9 @@ STANDARD: Mapping[str, StandardGate] = MappingProxyType(
         "XY": _turning(2, _xy),
         "PISWAP": _turning(2, _xy),
         "FSIM": StandardGate(2, 2, _fsim),
-        "RXX": _rotation(np.kron(_X, _X).tolist()),
-        "RYY": _rotation(np.kron(_Y, _Y).tolist()),
-        "RZZ": _rotation(np.kron(_Z, _Z).tolist()),
+        "PHASEDFSIM": StandardGate(5, 2, _phased_fsim),
+        "CAN": StandardGate(3, 2, _canonical),
+        **dict(zip(("RXX", "RYY", "RZZ"), _ALIKE, strict=True)),
         "CCNOT": _permuted(0, 1, 2, 3, 4, 5, 7, 6),
         "CSWAP": _permuted(0, 1, 2, 3, 4, 6, 5, 7),
     }

@@ -13,7 +13,7 @@ from actors.effects.quantum.refusals import JobRefused
 
 FORMAT = "local-quil/1"
 MAX_SHOTS = 65_535
-MAX_PLAINTEXT = 2 * 1024 * 1024
+MAX_PLAINTEXT = 8 * 1024 * 1024
 """Bytes of a whole plaintext."""
 MAX_SETTINGS = 256
 MAX_MICROSECONDS = 2**53

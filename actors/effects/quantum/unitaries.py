@@ -63,7 +63,7 @@ def _defined(definition: GateDefinition, variables: Mapping[str, Values]) -> Mat
             return matrices
         case Permutation(images):
             permuted = np.zeros((1, size, size), np.complex128)
-            permuted[0, list(images), range(size)] = 1
+            permuted[0, range(size), list(images)] = 1  # row i takes its amplitude from the i-th number
             return permuted
         case PauliSum(terms):
             energy = np.zeros((count, size, size), np.complex128)

@@ -126,6 +126,15 @@ def test_a_worker_that_measures_is_believed() -> None:
     assert ended.events == (failed,)
 
 
+@pytest.mark.parametrize(("until", "held_us"), [(NOW + 20, 20), (NOW + 80, 50), (NOW - 5, 0)])
+def test_a_worker_was_not_held_when_nobody_was_there(until: int, held_us: int) -> None:
+    task = queued()
+    task.decided(StartTask(worker=WORKER))
+    gone = FailTask(worker=WORKER, kind=FailureKind.SERVICE, message="gone", until=until)
+    (failed,) = task.decided(gone, now=NOW + 50).events
+    assert failed == TaskFailed(kind=FailureKind.SERVICE, message="gone", held_us=held_us, at=NOW + 50)
+
+
 def test_a_task_that_never_started_held_nothing() -> None:
     task = queued()
     task.decided(AssignTask(worker=WORKER))

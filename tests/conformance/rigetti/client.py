@@ -65,6 +65,13 @@ class Client:
         request = pb.GetControllerJobResultsRequest(job_execution_id=job)
         return self.stub.GetControllerJobResults(request, timeout=timeout, metadata=self.metadata).result
 
+    def result_bytes(self, job: str) -> bytes:
+        """Wait for a result, and answer the message as it came."""
+        asked = pb.GetControllerJobResultsRequest(job_execution_id=job).SerializeToString()
+        method: Whole[bytes, bytes]
+        method = self.channel.unary_unary("/services.controller.Controller/GetControllerJobResults")
+        return method(asked, timeout=WAIT_S, metadata=self.metadata)
+
     def status(self, job: str) -> pb.GetControllerJobStatusResponse:
         """Ask how a job stands."""
         request = pb.GetControllerJobStatusRequest(job_id=job)

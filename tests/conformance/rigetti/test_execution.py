@@ -49,7 +49,7 @@ def test_seeded_jobs_repeat_themselves_and_others_do_not(client: Client) -> None
 
 def test_a_result_is_the_same_bytes_each_time(client: Client) -> None:
     id = client.one(job(shots=1000))  # noqa: A001 - the name of the thing
-    assert client.result(id).SerializeToString() == client.result(id).SerializeToString()
+    assert client.result_bytes(id) == client.result_bytes(id)
 
 
 def test_a_long_result_is_read_from_the_journal(client: Client) -> None:

@@ -14,6 +14,7 @@ from tests.conformance.rigetti.conftest import TWO
 from tests.conformance.rigetti.test_refusals import head
 
 Batch = pb.BatchExecuteControllerJobsRequest
+REGIONS = "".join(f"DECLARE r{n} BIT[2]\nMEASURE 0 r{n}[0]\nMEASURE 0 r{n}[1]\n" for n in range(8))
 
 
 @pytest.fixture
@@ -181,8 +182,8 @@ def test_what_ran_fails_once_and_what_waited_runs(tmp_path_factory: pytest.TempP
     server.start()
     try:
         client = Client(server.grpc)
-        done = client.one(job(shots=50))
-        result = client.result(done)
+        done = client.one(job(REGIONS, shots=50))
+        result = client.result_bytes(done)
         holding = client.busy()
         request = job(key=uuid.uuid4())
         (queued,) = client.submit(request)
@@ -194,7 +195,7 @@ def test_what_ran_fails_once_and_what_waited_runs(tmp_path_factory: pytest.TempP
         assert "server ended" in failed.status_message
         assert client.result(queued).status == Outcome.SUCCESS
         assert client.submit(request) == [queued]
-        assert client.result(done) == result
+        assert client.result_bytes(done) == result
     finally:
         server.close()
     assert "Traceback" not in server.said()

@@ -159,6 +159,11 @@ def test_anothers_job_is_not_there(server: Server, ann: Client, bob: Client) -> 
     for ask in (bob.status, bob.result):
         with refused(Code.NOT_FOUND):
             ask(queued)
+    for id in (queued, "nobody's"):  # noqa: A001 - the name of the thing
+        with refused(Code.INVALID_ARGUMENT, "endpoint_id: must not be empty"):
+            bob.stub.GetControllerJobStatus(
+                pb.GetControllerJobStatusRequest(job_id=id, endpoint_id=""), timeout=60, metadata=bob.metadata
+            )
     bob.cancel(queued)
     assert [ann.result(each).status for each in (holding, queued)] == [Outcome.SUCCESS] * 2
 

@@ -94,7 +94,10 @@ class Hall:
         self.settle()
 
     async def _begin(self) -> Rejection | None:
-        beginning = asyncio.ensure_future(self.dispatch.start({} if self.spec is None else {"w": self.spec}))
+        last = self.reader.page(max(1, self.reader.head()), 1)
+        ended_at = last[0].envelope.at if last else 0
+        declared = {} if self.spec is None else {"w": self.spec}
+        beginning = asyncio.ensure_future(self.dispatch.start(declared, ended_at))
         while not beginning.done():
             self.settle()
             await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from inspect import signature
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,14 +14,14 @@ from actors.effects.quantum.program import compile_program
 from actors.effects.quantum.result import Result
 from actors.effects.quantum.run import run
 from actors.effects.quantum.sampled import _evolved
-from tests.actors.effects.quantum.dense import FIXED, TURNING, DenseGate
+from tests.actors.effects.quantum.dense import FIXED, MANY_ANGLES, TURNING, DenseGate
 
 QUBITS = 4
 ANGLES = st.floats(-7, 7, allow_nan=False).map(lambda angle: round(angle, 6) + 0.0)
 _WIDTHS = {name: len(matrix).bit_length() - 1 for name, matrix in FIXED.items()} | {
     name: len(make(0.5)).bit_length() - 1 for name, make in TURNING.items()
 }
-_WIDTHS["FSIM"] = 2
+_WIDTHS |= dict.fromkeys(MANY_ANGLES, 2)
 
 
 @st.composite
@@ -33,7 +34,8 @@ def gates(draw: st.DrawFn, qubits: int = QUBITS, *, modified: bool = True) -> De
             lambda chosen: sum(it != "DAGGER" for it in chosen) <= qubits - width
         )
     )
-    parameters = 2 if name == "FSIM" else int(name in TURNING)
+    many = MANY_ANGLES.get(name)
+    parameters = len(signature(many).parameters) if many else int(name in TURNING)
     angles = parameters << modifiers.count("FORKED")
     wide = width + sum(it != "DAGGER" for it in modifiers)
     return DenseGate(

@@ -95,6 +95,29 @@ TURNING: dict[str, Callable[[float], Square]] = {
     "RZZ": _rotated(np.kron(Z, Z)),
 }
 
+MANY_ANGLES: dict[str, Callable[..., Square]] = {
+    "FSIM": lambda swapping, phase: series(0.5j * swapping * _EXCHANGE) @ phase_at(3, phase),
+    "PHASEDFSIM": lambda swapping, zeta, chi, gamma, phase: np.array(
+        [
+            [1, 0, 0, 0],
+            [
+                0,
+                cmath.exp(-1j * (gamma + zeta)) * cmath.cos(swapping / 2),
+                1j * cmath.exp(-1j * (gamma - chi)) * cmath.sin(swapping / 2),
+                0,
+            ],
+            [
+                0,
+                1j * cmath.exp(-1j * (gamma + chi)) * cmath.sin(swapping / 2),
+                cmath.exp(-1j * (gamma - zeta)) * cmath.cos(swapping / 2),
+                0,
+            ],
+            [0, 0, 0, cmath.exp(1j * phase - 2j * gamma)],
+        ]
+    ),
+    "CAN": lambda a, b, c: series(-0.25j * (a * np.kron(X, X) + b * np.kron(Y, Y) + c * np.kron(Z, Z))),
+}
+
 
 @dataclass(frozen=True)
 class DenseGate:
@@ -131,8 +154,8 @@ def _modified(modifiers: Sequence[str], name: str, angles: Sequence[float]) -> S
 
 
 def _plain(name: str, angles: Sequence[float]) -> Square:
-    if name == "FSIM":
-        return series(0.5j * angles[0] * _EXCHANGE) @ phase_at(3, angles[1])
+    if name in MANY_ANGLES:
+        return MANY_ANGLES[name](*angles)
     return TURNING[name](angles[0]) if angles else FIXED[name]
 
 

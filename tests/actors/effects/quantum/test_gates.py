@@ -9,11 +9,11 @@ from actors.effects.quantum.gates import STANDARD
 from actors.effects.quantum.state_vector import apply
 from actors.effects.quantum.unitaries import matrices_of
 from tests.actors.effects.quantum.circuits import ANGLES, circuits, evolved, gates
-from tests.actors.effects.quantum.dense import FIXED, TURNING, DenseGate, final_state
+from tests.actors.effects.quantum.dense import FIXED, MANY_ANGLES, TURNING, DenseGate, final_state
 
 
 def test_every_standard_gate_is_known_to_the_other_way_too() -> None:
-    assert set(STANDARD) == {*FIXED, *TURNING, "FSIM"}
+    assert set(STANDARD) == {*FIXED, *TURNING, *MANY_ANGLES}
 
 
 @given(st.data())
@@ -74,8 +74,13 @@ def test_branches_are_told_apart(gate: DenseGate, branches: int, is_shared: bool
             "RZ(0.7-2*pi/3) 3\nRZ(0) 3\nPHASE(0) 3",
         ),
         ("DEFGATE G AS PERMUTATION:\n    0, 1, 3, 2", "G 3 1", "CNOT 3 1"),
-        # basis state i goes to the i-th number: 1 to 2, 2 to 3, 3 to 1
-        ("DEFGATE G AS PERMUTATION:\n    0, 2, 3, 1", "G 1 0", "CNOT 0 1\nCNOT 1 0"),
+        # state i has the amplitude that the i-th number had: 2 goes to 1, 3 to 2, 1 to 3
+        ("DEFGATE G AS PERMUTATION:\n    0, 2, 3, 1", "G 1 0", "CNOT 1 0\nCNOT 0 1"),
+        (
+            "DEFGATE G AS PERMUTATION:\n    1, 2, 3, 0",
+            "G 3 1",
+            "DEFGATE M:\n    0, 1, 0, 0\n    0, 0, 1, 0\n    0, 0, 0, 1\n    1, 0, 0, 0\nM 3 1",
+        ),
         ("DEFGATE G(%t) p q AS PAULI-SUM:\n    ZZ(%t/2) p q", "G(1.1) 0 2", "RZZ(1.1) 0 2"),
         ("DEFGATE G(%t) p q AS PAULI-SUM:\n    X(%t/2) q", "G(1.1) 0 2", "RX(1.1) 2"),
         (

@@ -113,7 +113,9 @@ ROTATION = "DEFGATE G(%a):\n    cos(%a), -i*sin(%a)\n    -i*sin(%a), cos(%a)\n"
         ("\n".join(f"H {qubit}" for qubit in range(17)), "uses 17 qubits; at most 16 are offered"),
         ("H 0\n" * 50_001, "more than 50000 instructions"),
         ("H 0\0", "zero byte"),
-        ("# " + "x" * 70_000, "a line of the programme is longer"),
+        ("H 0" + " " * 70_000, "a line of the programme is longer"),
+        ("DECLARE i INTEGER\nMOVE i 9223372036854775808", "9223372036854775808 does not fit an integer"),
+        ("DECLARE i INTEGER\nMOVE i -9223372036854775809", "-9223372036854775809 does not fit an integer"),
         ("NOP\n" * 300_000, "longer than 1048576 letters"),
         (f"RX({'(' * 100_000}1{')' * 100_000}) 0", "a line"),
         (f"RX({'(' * 1000}1{')' * 1000}) 0", "nested more than 64 deep"),
@@ -151,6 +153,14 @@ def test_what_cannot_be_run_is_refused_and_named(text: str, words: str) -> None:
 )
 def test_one_evolution_serves_where_nothing_depends_on_an_outcome(text: str, *, is_sampled: bool) -> None:
     assert compile_program(text).is_sampled is is_sampled
+
+
+def test_comments_are_not_counted() -> None:
+    padding = "# " + "x" * 70_000 + "\n"
+    program = compile_program(
+        f"{padding * 40}DECLARE i INTEGER # {'(' * 100}\nMOVE i -9223372036854775808\nH 0"
+    )
+    assert len(program.steps) == 2
 
 
 def test_a_programme_tells_what_it_uses() -> None:

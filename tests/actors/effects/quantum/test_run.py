@@ -218,6 +218,19 @@ def test_an_angle_that_is_no_number_fails_the_programme() -> None:
         ran("DECLARE x REAL\nDEFGATE G(%a):\n    %a, 0\n    0, 1\nG(x) 0")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EQ z x 0\nJUMP-WHEN @end z\nRX(1/x) 0\nLABEL @end",
+        "JUMP @end\nRX(1/x) 0\nRX(1) 0\nLABEL @end",
+        "HALT\nRX(1/x) 0",
+        "DEFGATE G(%a):\n    %a, 0\n    0, 1\nHALT\nG(x) 0",
+    ],
+)
+def test_a_gate_that_is_not_reached_may_be_impossible(text: str) -> None:
+    ran(f"DECLARE x REAL\nDECLARE z BIT\n{text}")
+
+
 def test_too_many_outcomes_fail_the_programme() -> None:
     lines = "\n".join(f"MEASURE 0 ro[{cell}]" for cell in range(2000))
     with pytest.raises(ProgramFailed, match="more than"):

@@ -94,6 +94,8 @@ class ContainerSpec:
     resources: Resources = Resources()
     open_files: int = 0
     """Limit of file descriptors, 0 for the host's."""
+    data_mb: int = 0
+    """Limit of the memory that the program may have for data, MiB; 0 for none."""
     ports: tuple[PortSpec, ...] = ()
     image: str = ""
     """Ignored by engines that run plain processes."""

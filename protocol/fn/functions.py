@@ -1,7 +1,8 @@
 """What is run for an image, and how: the pods of functions.
 
-1. A function process has in its environment what the call's configuration says, where to listen, in
-   which form, and PATH; nothing else of the server's.
+1. A function process has in its environment what the call's configuration says, whatever the names are, where
+   to listen, in which form, and PATH; nothing else of the server's. No shell is on the way to it: one
+   would keep names to itself.
 2. It runs in the directory that the function names, or else in its pod's own.
 3. An image of which nothing is known is run as a container, where that is wanted (containers.py).
 4. It is never started again by itself: whoever needs another slot starts another pod.
@@ -25,11 +26,10 @@ CONTAINER = "function"
 """Name of the one container of a function's pod."""
 INHERITED = ("HOME", "LANG", "TZ")
 """What processes of pods inherit beside PATH."""
-NO_WISH = "-"
-_SCRIPT = (
-    'for name in $1; do unset "$name"; done; [ "$2" = - ] || cd -- "$2" || exit 126; '
-    'shift 2; unset PWD OLDPWD name; exec "$@"'
-)
+OPEN_FILES = 1_024
+DATA_SLACK_MB = 512
+"""What a function's data may have beside its memory, for a runtime reserves more than it uses; control groups
+count the latter, where there are any."""
 
 
 def configured(model: CallModel) -> tuple[tuple[str, str], ...]:
@@ -48,9 +48,12 @@ def _spec(function: Function, model: CallModel, socket: Path) -> PodSpec:
         return _pod(model, _container_of(function, model, socket), (), grace_s=containers.GRACE_S)
     environment = {**dict(function.environment), **dict(model.config)}
     environment |= {FORMAT: HTTP_STREAM, LISTENER: f"unix:{socket}"}
-    dropped = " ".join(name for name in INHERITED if name not in environment)
-    command = ("/bin/sh", "-c", _SCRIPT, "sh", dropped, function.directory or NO_WISH, *function.command)
-    return _pod(model, command, tuple(environment.items()), grace_s=1)
+    dropped = [f"--unset={name}" for name in INHERITED if name not in environment]
+    there = [f"--chdir={function.directory}"] if function.directory else []
+    command = ("/usr/bin/env", *dropped, *there, *function.command)
+    return _pod(
+        model, command, tuple(environment.items()), grace_s=1, data_mb=model.memory_mb + DATA_SLACK_MB
+    )
 
 
 def _container_of(function: Function, model: CallModel, socket: Path) -> tuple[str, ...]:
@@ -68,13 +71,20 @@ def _container_of(function: Function, model: CallModel, socket: Path) -> tuple[s
 
 
 def _pod(
-    model: CallModel, command: tuple[str, ...], environment: tuple[tuple[str, str], ...], *, grace_s: int
+    model: CallModel,
+    command: tuple[str, ...],
+    environment: tuple[tuple[str, str], ...],
+    *,
+    grace_s: int,
+    data_mb: int = 0,
 ) -> PodSpec:
     container = ContainerSpec(
         name=CONTAINER,
         command=command,
         environment=environment,
         resources=Resources(cpu=model.milli_cpus / 1000, memory_mb=float(model.memory_mb + model.tmpfs_mb)),
+        open_files=OPEN_FILES if data_mb else 0,
+        data_mb=data_mb,
         image=model.image,
     )
     return PodSpec(

@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from protocol.auth import caller
 from protocol.fn.pump import Write
 from protocol.fn.translate.engagement import Abort, Finished
-from protocol.fn.translate.headers import HOP_BY_HOP
+from protocol.fn.translate.headers import is_hop_by_hop
 from protocol.fn.translate.local import (
     INVOKE_TYPE,
     LocalCall,
@@ -37,6 +37,8 @@ UNSENT = frozenset({"authorization", "content-length", "host", INVOKE_TYPE})
 """Headers of a request that its function is not told."""
 UNTOLD = frozenset({"content-length", "fn-call-id", "date", "server"})
 """Headers of a function's answer that the server writes itself."""
+BODILESS = frozenset({204, 304})
+"""Statuses of responses that have no body, whatever a function says."""
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
 
@@ -59,6 +61,8 @@ class Response:
     send: Send
     call_id: str
     is_trigger: bool
+    is_detached: bool
+    """Whether whoever calls does not wait for the end."""
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     is_begun: bool = False
@@ -72,12 +76,13 @@ class Response:
             self.status = start.status_code
             if self.is_trigger:
                 self.status, headers = trigger_response(self.status, headers)
-            self.headers = tuple(pair for pair in headers if pair[0].lower() not in UNTOLD)
-            if self.status == 202:  # noqa: PLR2004 - accepted: whoever calls does not wait for the end
+            self.headers = tuple(pair for pair in headers if _is_told(pair[0]))
+            if self.is_detached:
                 await self.end(b"")
         else:
             await self.begin()
-            await self.send({"type": "http.response.body", "body": message.data.data, "more_body": True})
+            body = b"" if self.status in BODILESS else message.data.data
+            await self.send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def begin(self) -> None:
         """Send the head, once."""
@@ -94,7 +99,7 @@ class Response:
     async def conclude(self, last: Finished | Abort) -> None:
         """Answer how the call ended."""
         if isinstance(last, Finished) and last.message.finished.success:
-            if self.status != 202:  # noqa: PLR2004 - that was all
+            if not self.is_detached:
                 await self.end(b"")
         elif not self.is_begun:
             finished = last.message.finished if isinstance(last, Finished) else pb.CallFinished()
@@ -115,8 +120,8 @@ class FunctionDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         call_id = self._new_id()
-        response = Response(send, call_id, self._is_trigger)
         call = self._call(scope, call_id)
+        response = Response(send, call_id, self._is_trigger, call.is_detached)
         whole, gone = asyncio.Event(), asyncio.Event()
         messages = _messages(call, receive, whole, gone)
         principal = caller()
@@ -134,9 +139,12 @@ class FunctionDoor:
                 await asyncio.gather(serving, leaving, return_exceptions=True)
 
     def _call(self, scope: Scope, call_id: str) -> LocalCall:
-        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        # A call is JSON: of a value that is no UTF-8 a load balancer can tell no more either.
+        pairs = [
+            (name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in scope["headers"]
+        ]
         headers = tuple(
-            pair for pair in pairs if pair[0] not in UNSENT and pair[0].encode() not in HOP_BY_HOP
+            pair for pair in pairs if pair[0] not in UNSENT and not is_hop_by_hop(pair[0].encode("latin-1"))
         )
         is_detached = (INVOKE_TYPE, DETACHED) in pairs
         if self._is_trigger:
@@ -172,6 +180,10 @@ async def _leave(receive: Receive, whole: asyncio.Event, gone: asyncio.Event, *,
         await asyncio.Event().wait()
     while not gone.is_set() and (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _is_told(name: str) -> bool:
+    return name.lower() not in UNTOLD and not is_hop_by_hop(name.encode("utf-8", "replace"))
 
 
 def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:

@@ -33,7 +33,15 @@ from protocol.fn.translate.engagement import (
 )
 from protocol.fn.translate.headers import Headers, deadline
 from protocol.fn.translate.model import CallModel, read_model
-from protocol.fn.translate.outcomes import HEADER_TOO_LARGE, NO_RESPONSE, RETRY, TIMED_OUT, Fault, Unfit
+from protocol.fn.translate.outcomes import (
+    CLOSED_EARLY,
+    HEADER_TOO_LARGE,
+    NO_RESPONSE,
+    RETRY,
+    TIMED_OUT,
+    Fault,
+    Unfit,
+)
 from protocol.fn.translate.spelling import Birth
 from protocol.fn.wants import Wants, fault_of
 from protocol.gateway import Call
@@ -44,6 +52,7 @@ LAST_WORD_S = 0.2
 MARGIN_S = 0.1
 """Time before the deadline at which a call that waits is refused, so that the refusal arrives."""
 
+_BREAKS = {Trouble.HEADER_TOO_LARGE: HEADER_TOO_LARGE, Trouble.INPUT_CLOSED: CLOSED_EARLY}
 _LAST = frozenset({Settle, Finished, Abort})
 
 
@@ -90,6 +99,7 @@ class Pump:
         self._rules = rules
         self._call = call
         self._logs = logs
+        self._now = now
         self._since: Mark | None = None
         self._behind = behind
         self._machine = Engagement(response_limit=rules.response_limit, now=now)
@@ -265,7 +275,7 @@ class Pump:
     async def _acquire(self, asked: Asked) -> Lease | None:
         deadline = self._call.deadline
         try:
-            if deadline is None:
+            if deadline is None or asked.granted.done():  # who has a slot already need not be told of none
                 return await self._slots.acquire(asked)
             async with asyncio.timeout_at(deadline - MARGIN_S):
                 return await self._slots.acquire(asked)
@@ -290,8 +300,7 @@ class Pump:
                 if not self._ends.is_set():
                     actions = [*machine.receive(await exchange.piece())]
         except Broken as broken:
-            is_long = broken.trouble is Trouble.HEADER_TOO_LARGE
-            self._conclude(self._machine.fail(HEADER_TOO_LARGE if is_long else NO_RESPONSE))
+            self._conclude(self._machine.fail(_BREAKS.get(broken.trouble, NO_RESPONSE)))
 
     async def _end_well(self, exchange: Exchange, actions: Sequence[Action]) -> None:
         """Say the rest of an answer that is whole."""
@@ -322,7 +331,15 @@ class Pump:
         self._conclude(actions)
 
     def _time_out(self) -> None:
-        self._conclude(self._machine.time_out())
+        """End the call if it had its time: the loop's clock may be ahead of the one that it is told by."""
+        lease = self._lease
+        if lease is not None and (left := self._deadline_of(lease) - self._now()) > 0:
+            self._limit = asyncio.get_running_loop().call_later(left / 1e6, self._time_out)
+        else:
+            self._conclude(self._machine.time_out())
+
+    def _deadline_of(self, lease: Lease) -> int:
+        return lease.started_at + self._model.timeout_s * 1_000_000
 
     def _play(self, actions: Actions) -> None:
         """Do what the machine wants but for what is said to the client."""
@@ -348,8 +365,8 @@ class Pump:
                 case FeedEnd():
                     lease.exchange.put_end()
                 case Invoke():
-                    deadline_at = lease.started_at + self._model.timeout_s * 1_000_000
-                    lease.exchange.begin("POST", "/call", (*self._headers, deadline(deadline_at)))
+                    headers = (*self._headers, deadline(self._deadline_of(lease)))
+                    lease.exchange.begin("POST", "/call", headers)
                     self._is_invoked.set()
         except Broken:
             # What it still says comes first; `drain` tells of it.

@@ -31,6 +31,7 @@ PAUSE_S = 2.0
 """How long a caller at most pauses who was cut off."""
 AT_ANY_TIME = (StatusCode.UNAVAILABLE, StatusCode.CANCELLED)
 RETRY = 503
+IMPOSSIBLE = 400
 OURS = ("the journal", "the server", "mailbox")
 """What occurs in the texts of what is no fault of a function."""
 
@@ -185,7 +186,7 @@ class Caller(Person):
         self._story.tell(self._name, f"{attempt.id} is told {last.success} {last.errorCode} {last.errorStr}")
         if attempt.is_violation and last.success and attempt.way != "says too little":
             raise LawBroken("what is out of order does not succeed", attempt.id)
-        if last.details != attempt.id:
+        if last.details != ("" if last.errorCode == IMPOSSIBLE else attempt.id):
             raise LawBroken("an end is of its call", f"{attempt.id}: {last.details}")
         if last.errorUser and any(words in last.errorStr for words in OURS):
             raise LawBroken("a function is not to blame for its server", f"{attempt.id}: {last.errorStr}")

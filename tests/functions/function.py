@@ -8,6 +8,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -61,6 +62,8 @@ def told(call: Call, _: bytes) -> None:
         "pid": os.getpid(),
     }
     facts |= {"directory": os.getcwd()}  # noqa: PTH109 - the string
+    facts["limits"] = [resource.getrlimit(it)[0] for it in (resource.RLIMIT_DATA, resource.RLIMIT_NOFILE)]
+    facts["files"] = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]  # noqa: PTH208
     lines = ("Fn-Http-Status: 404", "X-A: 1", "X-A: 2", "Connection: keep-alive")
     call.answer(json.dumps(facts).encode(), 200, *lines)
 
@@ -107,6 +110,21 @@ def continues(call: Call, _: bytes) -> None:
 
 def garbage(call: Call, _: bytes) -> None:
     call.connection.sendall(b"\0\1\2 what is this\r\n\r\n")
+
+
+def answers(call: Call, body: bytes) -> None:
+    """Answer with these headers: so many lines, then the body."""
+    lines, _, rest = body.partition(b"\n\n")
+    call.answer(rest, 200, *lines.decode().split("\n"))
+
+
+def hoards(call: Call, body: bytes) -> None:
+    """Take so many MiB."""
+    try:
+        hoard = bytearray(int(body) * 2**20)
+        call.answer(b"%d" % len(hoard))
+    except MemoryError:
+        call.answer(b"no")
 
 
 def raw(call: Call, body: bytes) -> None:
@@ -169,7 +187,7 @@ WORDS: dict[bytes, Callable[[Call, bytes], None]] = {
     each.__name__.encode(): each
     for each in (
         echo, told, status, large, endless, header, headers, continues, garbage, raw, cut, closes, more,
-        crash, sleep, hangs, says, floods, forks,
+        crash, sleep, hangs, says, floods, forks, answers, hoards,
     )
 }  # fmt: skip
 
@@ -209,6 +227,9 @@ def listen(path: Path) -> None:
         path.symlink_to(path)
     elif mode == "exit":
         sys.exit(7)
+    elif mode == "tardy":
+        time.sleep(0.5)
+        server.bind(str(hidden))
     elif mode == "mute":
         time.sleep(1000)
     elif mode == "direct":
@@ -216,7 +237,7 @@ def listen(path: Path) -> None:
     else:
         server.bind(str(hidden))
     server.listen(8)
-    if mode in {"", "stubborn", "unaccepting"}:
+    if mode in {"", "tardy", "stubborn", "unaccepting"}:
         path.symlink_to(hidden.name)
     if mode == "refusing":
         path.symlink_to(hidden.name)

@@ -121,7 +121,7 @@ def test_a_delay_that_is_told_wrong_is_found(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_worker_that_is_lost_without_its_task_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "_losing", lambda worker, _place, _message, loses: ((worker, loses),))
+    monkeypatch.setattr(dispatcher, "_losing", lambda worker, _, __, loses, **_more: ((worker, loses),))
     assert isinstance(first_broken().broken, LawBroken)
 
 
@@ -249,8 +249,8 @@ def test_a_host_that_is_given_too_much_is_found(monkeypatch: pytest.MonkeyPatch)
 def test_a_call_that_is_under_way_after_a_crash_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     losing = dispatcher._losing
 
-    def forgetful(worker: str, place: Place, message: str, loses: LoseWorker) -> Commands:
-        found = losing(worker, place, message, loses)
+    def forgetful(worker: str, place: Place, message: str, loses: LoseWorker, **more: int) -> Commands:
+        found = losing(worker, place, message, loses, **more)
         is_slot = message == dispatcher.SERVER_ENDED and place.task and place.pod
         return ((worker, DrainWorker()),) if is_slot else found
 

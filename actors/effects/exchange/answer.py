@@ -51,7 +51,7 @@ class Head:
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
-    """Names in lower case."""
+    """As they came."""
 
 
 class Stage(Enum):
@@ -190,7 +190,8 @@ class Answer:
         lengths: set[bytes] = set()
         codings: list[bytes] = []
         self.is_last = is_old
-        for name, value in headers:
+        for written, value in headers:
+            name = written.lower()
             if name == b"content-length":
                 lengths.update(each.strip(b" \t") for each in value.split(b","))
             elif name == b"transfer-encoding":
@@ -277,7 +278,7 @@ def _headers(block: bytes, place: int) -> Headers:
         line = _LINE.match(block, place)
         if line is None:
             raise Broken(Trouble.GARBAGE)
-        headers.append((line[1].lower(), line[2].strip(b" \t")))
+        headers.append((line[1], line[2].strip(b" \t")))
         place = line.end()
     if block[place:] not in _EMPTY:
         raise Broken(Trouble.GARBAGE)

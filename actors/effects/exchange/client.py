@@ -50,6 +50,8 @@ class Exchange(asyncio.Protocol):
         """Whether nothing can be sent any more."""
         self._is_ended = False
         """Whether nothing more will come."""
+        self._is_refused = False
+        """Whether the process closed its input while there was more to send, and had said nothing."""
         self._is_held = False
         """Whether nothing is read."""
         self._is_full = False
@@ -109,8 +111,10 @@ class Exchange(asyncio.Protocol):
         try:
             while (head := self._answer.head()) is None:
                 await self._more()
-        except Broken:
+        except Broken as broken:
             self.close()
+            if self._is_refused and broken.trouble is Trouble.ENDED:
+                raise Broken(Trouble.INPUT_CLOSED) from None
             raise
         return head
 
@@ -209,7 +213,8 @@ class Exchange(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take in that there is no connection any more."""
-        del exc
+        # A process that ends closes both its halves, and its end is heard first.
+        self._is_refused = exc is not None and not self._is_ended and self._request is not Half.IDLE
         self._answer.end()
         self._is_lost = self._is_ended = True
         _wake(self._news)

@@ -50,7 +50,7 @@ class Seat:
     exchange: Exchange | None = None
     path: Path | None = None
     start: Start | None = None
-    """How it was started: told to the first who has it."""
+    """How it was started: told to who waited for that, if anybody still does when it is up."""
     stamp: int = 0
     rests_since: int = 0
     """When it became idle: microseconds since the epoch, UTC."""

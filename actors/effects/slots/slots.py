@@ -311,6 +311,7 @@ class Slots:
     def _rest(self, seat: Seat, stamp: int) -> None:
         """Have a slot end when it was idle for its time; one timer does for all its rests."""
         seat.stamp, seat.rests_since = stamp, self._clock.now()
+        seat.start = None  # whoever has it from now on did not wait for that
         if self._rules.freeze_s:
             self._later(self._rules.freeze_s, lambda: self._freeze(seat, stamp))
         if not seat.is_timed:

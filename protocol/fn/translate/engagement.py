@@ -22,6 +22,7 @@ from protocol.fn.translate.outcomes import (
     BODY_TOO_LARGE,
     CLOSED_EARLY,
     FUNCTION_FAILED,
+    IMPOSSIBLE,
     INVALID_RESPONSE,
     NO_RESPONSE,
     TIMED_OUT,
@@ -324,7 +325,9 @@ class Engagement:
 
     def _refuse(self, fault: Fault) -> Actions:
         self.stage = Stage.OVER
-        self._ending = replace(self._ending, fault=fault)
+        # What could never have a slot was not admitted, and has no name.
+        call_id = "" if fault is IMPOSSIBLE else self._ending.call_id
+        self._ending = replace(self._ending, fault=fault, call_id=call_id)
         return self._finished()
 
     def _finished(self) -> Actions:

@@ -15,10 +15,7 @@ from protocol.fn.translate.outcomes import Unfit, invalid_header, request_header
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-HOP_BY_HOP = frozenset(
-    {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection",
-     b"te", b"trailer", b"transfer-encoding", b"upgrade"}
-)  # fmt: skip
+_HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
 OURS = frozenset({b"host", b"content-length", b"fn-call-id", b"fn-deadline"})
 """Headers of a request that are never the client's."""
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -66,13 +63,19 @@ def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str,
     return tuple(
         (name.decode("latin-1"), value.decode("utf-8", "replace"))
         for name, value in headers
-        if name.lower() not in HOP_BY_HOP
+        if not is_hop_by_hop(name)
     )
 
 
+def is_hop_by_hop(name: bytes) -> bool:
+    """Return whether a header belongs to one connection."""
+    lower = name.lower()
+    return lower in _HOP_BY_HOP or lower.startswith(b"proxy-")
+
+
 def _is_left_out(line: tuple[bytes, bytes]) -> bool:
-    name, value = line[0].lower(), line[1].lower()
-    return name in HOP_BY_HOP and not (name == b"te" and value == b"trailers")
+    name, value = line
+    return is_hop_by_hop(name) and not (name.lower() == b"te" and value.lower() == b"trailers")
 
 
 @lru_cache(maxsize=64)

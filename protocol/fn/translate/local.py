@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from protocol.fn.translate.model import DETACHED
 from protocol.fn.translate.spelling import FRAME
 from protocol.pb.fn import runner_pb2 as pb
@@ -89,4 +91,4 @@ def failure(code: int, text: str) -> tuple[int, Mapping[str, str], bytes]:
     headers = {"content-type": "application/json; charset=utf-8"}
     if status == 503:  # noqa: PLR2004 - no room now
         headers["retry-after"] = "15"
-    return status, headers, json.dumps({"message": message}).encode() + b"\n"
+    return status, headers, msgspec.json.encode({"message": message}) + b"\n"

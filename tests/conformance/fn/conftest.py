@@ -10,7 +10,19 @@ from tests.conformance.peloton.server import Server, host, hosts, serving
 from tests.functions import function
 
 HOST = 'name = "here"\ncpu = 8\nmemory_mb = 1000\nengine = "process"\n'
-MODES = ("direct", "file", "astray", "exit", "mute", "stubborn", "unaccepting", "refusing", "closing", "loud")
+MODES = (
+    "direct",
+    "file",
+    "astray",
+    "exit",
+    "mute",
+    "stubborn",
+    "unaccepting",
+    "refusing",
+    "closing",
+    "loud",
+    "tardy",
+)
 
 
 def functions(directory: str = "/") -> str:

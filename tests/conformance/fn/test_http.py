@@ -12,7 +12,7 @@ from tests.conformance.peloton.server import Server
 
 @contextmanager
 def asking(
-    server: Server, method: str, path: str, body: bytes, **headers: str
+    server: Server, method: str, path: str, body: bytes, **headers: str | bytes
 ) -> Iterator[http.client.HTTPResponse]:
     connection = http.client.HTTPConnection(server.http, timeout=WAIT_S)
     try:
@@ -57,6 +57,42 @@ def test_a_trigger_answers_for_itself(running: Server) -> None:
     assert headers["fn-http-request-url"] == "/t/echo?a=b"
     assert headers["fn-http-h-x-a"] == "1"
     assert headers["content-type"] == "a/b"
+
+
+def test_a_trigger_may_say_that_it_accepted_and_more(running: Server) -> None:
+    with asking(running, "POST", "/t/echo", b"answers\nFn-Http-Status: 202\n\nhello") as response:
+        assert (response.status, response.read()) == (202, b"hello")
+
+
+def test_what_has_no_body_has_none_and_the_connection_goes_on(running: Server) -> None:
+    connection = http.client.HTTPConnection(running.http, timeout=WAIT_S)
+    for status in (204, 304):
+        connection.request("POST", "/t/echo", f"answers\nFn-Http-Status: {status}\n\nhello")
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (status, b"")
+    connection.close()
+
+
+def test_a_trigger_cannot_frame_its_response(running: Server) -> None:
+    lines = (
+        "Transfer-Encoding: gzip",
+        "Connection: upgrade",
+        "Upgrade: x",
+        "Proxy-Foo: 1",
+        "Content-Length: 1",
+        "X: y",
+    )
+    told = "\n".join(f"Fn-Http-H-{line}" for line in lines)
+    with asking(running, "POST", "/t/echo", f"answers\n{told}\n\nhello".encode()) as response:
+        assert response.headers.get_all("transfer-encoding") == ["chunked"]
+        assert [response.headers.get(name) for name in ("upgrade", "proxy-foo", "x")] == [None, None, "y"]
+        assert response.read() == b"hello"
+
+
+def test_values_of_headers_arrive_as_they_are(running: Server) -> None:
+    with asking(running, "POST", "/invoke/echo", b"told\n", X_A="é".encode()) as response:
+        headers = dict(json.loads(response.read())["headers"])
+    assert headers["x-a"] == "é"
 
 
 def test_failures_are_told_in_json(running: Server) -> None:

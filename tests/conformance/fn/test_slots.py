@@ -121,6 +121,12 @@ def test_who_waits_too_long_is_refused_before_his_deadline(patient: Client) -> N
     assert patient.call(fn_id="after", memory=200).finished.success
 
 
+def test_who_has_little_time_has_the_process_that_is_there(patient: Client) -> None:
+    patient.call(fn_id="quick", memory=200)
+    answer = patient.tell((try_call(fn_id="quick", memory=200), *frames(b"y")), timeout=0.08)
+    assert answer.code is grpc.StatusCode.DEADLINE_EXCEEDED or answer.finished.success
+
+
 def test_who_leaves_before_his_function_saw_anything_leaves_it_as_it_was(patient: Client) -> None:
     """There is room for one process only: whoever comes next has the same one, or waits for ever."""
     before = pid_of(patient, fn_id="unseen", memory=200)

@@ -25,8 +25,8 @@ def test_each_value_is_a_line() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Connection", "keep-alive", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-     "Content-Length", "Host", "fn-call-id", "FN-DEADLINE"],
+    ["Connection", "keep-alive", "Proxy-Authorization", "proxy-foo", "Te", "Trailer", "Transfer-Encoding",
+     "Upgrade", "Content-Length", "Host", "fn-call-id", "FN-DEADLINE"],
 )  # fmt: skip
 def test_what_belongs_to_a_connection_or_to_us_does_not_pass(name: str) -> None:
     assert sent((name, ("x",))) == [*FRAME, *OURS]

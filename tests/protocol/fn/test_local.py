@@ -49,4 +49,4 @@ def test_a_trigger_answers_as_its_function_says() -> None:
 def test_failures_are_told_by_code() -> None:
     status, headers, body = failure(503, "busy")
     assert (status, headers["retry-after"], json.loads(body)) == (503, "15", {"message": "busy"})
-    assert failure(0, "a secret") == (500, failure(502, "")[1], b'{"message": "internal server error"}\n')
+    assert failure(0, "a secret") == (500, failure(502, "")[1], b'{"message":"internal server error"}\n')

@@ -10,6 +10,7 @@
 """
 
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -290,6 +291,9 @@ class Agent:
 def main(words: Sequence[str]) -> int:
     """Run the agent of a host: DATA HOST LINGER_S WRAPPER. Returns once it listens, in the background."""
     data, host, linger_s, wrapper = words
+    os.closerange(
+        3, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    )  # whatever came with the start is nobody's here
     seat = Seat(HostFiles(Path(data), host))
     if not seat.take():
         return 0  # another agent is there, or about to leave: whoever asked tries again

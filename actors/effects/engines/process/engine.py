@@ -5,7 +5,9 @@
 2. What an agent reports is handed on as it is; repeats are expected by whoever listens.
 3. While it closes it launches nothing: what is wanted then is launched by the next server. That it
    closes is said again as well.
-4. Everything here runs on the event loop that started the engine.
+4. Runs of a server that no other one follows are session runs, whatever their specs say: their agent
+   ends them, also when the server is killed.
+5. Everything here runs on the event loop that started the engine.
 """
 
 import asyncio
@@ -30,6 +32,8 @@ from actors.effects.engines.process.layout import HostFiles
 from actors.effects.engines.process.orders import ContainerOrder, PodOrder
 from events.pod import ContainerSpec
 
+LINGER_S = 60.0
+"""How long agents wait for the next server."""
 _CLOSE_S = 8.0
 """How long closing waits for what ends with the server."""
 
@@ -58,6 +62,7 @@ class ProcessEngine:
         linger_s: How long its agent stays with neither runs nor server.
         wrapper: How containers are started: `auto`, or one that is wanted.
         log_bytes: What one log may take on disk; 0 for any number.
+        is_last: True when no server comes after this one that could find its runs.
     """
 
     def __init__(
@@ -66,12 +71,14 @@ class ProcessEngine:
         data: Path,
         listener: Listener,
         *,
-        linger_s: float = 60.0,
+        linger_s: float = LINGER_S,
         wrapper: str = "auto",
         log_bytes: int = 0,
+        is_last: bool = False,
     ) -> None:
         self._host = host
         self._log_bytes = log_bytes
+        self._is_last = is_last
         self._listener = listener
         self._wishes: dict[RunKey, _Wish] = {}
         self._forgotten: dict[RunKey, None] = {}
@@ -116,7 +123,7 @@ class ProcessEngine:
         wish = self._wish(RunKey(pod=order.pod, run=order.run))
         if not wish.is_taken:
             wish.order = order
-        self._link.send("launch", _pod_order(order))
+        self._link.send("launch", _pod_order(order, is_last=self._is_last))
 
     def stop(self, key: RunKey, *, grace_s: int) -> None:
         """End the run, or see that it never starts."""
@@ -150,7 +157,7 @@ class ProcessEngine:
         taken = []
         for key, wish in self._wishes.items():
             if wish.order is not None and self._closes is None:
-                self._link.send("launch", _pod_order(wish.order))
+                self._link.send("launch", _pod_order(wish.order, is_last=self._is_last))
             elif wish.is_taken:
                 taken.append((key.pod, key.run))
         if taken:
@@ -203,14 +210,14 @@ class ProcessEngine:
         return wish
 
 
-def _pod_order(order: RunOrder) -> PodOrder:
+def _pod_order(order: RunOrder, *, is_last: bool) -> PodOrder:
     """The order as it goes to the agent."""
     spec = order.spec
     everyone = (*spec.init_containers, *spec.containers)
     return {
         "pod": order.pod,
         "run": order.run,
-        "survives": spec.survives_server,
+        "survives": spec.survives_server and not is_last,
         # Init containers run before the others and alone: what they need is there when the others' is.
         "cpu": sum(container.resources.cpu for container in spec.containers),
         "memory_mb": sum(container.resources.memory_mb for container in spec.containers),
@@ -231,5 +238,6 @@ def _container_order(order: RunOrder, container: ContainerSpec, *, is_init: bool
         "command": container.command,
         "environment": [*order.environment, *order.spec.environment, *container.environment, *variables],
         "files": container.open_files,
+        "data": container.data_mb * 2**20,
         "is_init": is_init,
     }

@@ -3,9 +3,9 @@
 1. A container's environment is what the order says, on top of the four variables in KEPT: nothing else
    of the agent's or the server's own gets through.
 2. The environment never stands on a command line, which every user of the machine may read.
-3. A limit of open files is capped at the agent's own hard limit. Memory and processor time are limited by
-   control groups alone: RLIMIT_AS and RLIMIT_DATA count what a runtime reserves, not what it uses, and
-   would fail pods that stay within their bounds.
+3. A limit of open files is capped at the agent's own hard limit. What a pod may have of memory and processor
+   time is the control groups' alone: RLIMIT_DATA counts what a runtime reserves, not what it uses, and is set
+   only where an order says so, with room for that. RLIMIT_NPROC counts all that a user runs, and is not set.
 """
 
 import os
@@ -13,7 +13,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from actors.effects.engines.process.layout import file_name
 
@@ -34,7 +34,18 @@ class ContainerOrder(TypedDict):
     command: Sequence[str]
     environment: Sequence[Sequence[str]]
     files: int
+    data: int
+    """Bytes; 0 for no limit."""
     is_init: bool
+
+
+class Limits(NamedTuple):
+    """Limits of a container's resources."""
+
+    files: int
+    most_files: int
+    data: int
+    """Bytes; 0 for none."""
 
 
 class PodOrder(TypedDict):
@@ -93,21 +104,22 @@ def write_container(
     if container["files"]:
         soft = hard = min(container["files"], hard)
     form = _shell_form if is_shell else _plain_form
-    content = form(container["command"], environment, (soft, hard), group, logs)
+    limits = Limits(soft, hard, container.get("data", 0))  # servers of before do not say
+    content = form(container["command"], environment, limits, group, logs)
     (directory / f"{index}.order").write_bytes(content.encode())
 
 
 def _plain_form(
-    command: Sequence[str], environment: Mapping[str, str], files: tuple[int, int], group: str, logs: str
+    command: Sequence[str], environment: Mapping[str, str], limits: "Limits", group: str, logs: str
 ) -> str:
-    fields = [str(files[0]), str(files[1]), group, logs, str(len(environment))]
+    fields = [*map(str, limits), group, logs, str(len(environment))]
     fields += [f"{name}={value}" for name, value in environment.items()]
     fields += [str(len(command)), *command]
     return "".join(f"{field}\0" for field in fields)
 
 
 def _shell_form(
-    command: Sequence[str], environment: Mapping[str, str], files: tuple[int, int], group: str, logs: str
+    command: Sequence[str], environment: Mapping[str, str], limits: "Limits", group: str, logs: str
 ) -> str:
     quote = shlex.quote
     exported = {name for name in environment if _IDENTIFIER.fullmatch(name) and name not in _SPECIAL}
@@ -115,7 +127,8 @@ def _shell_form(
     if others := [quote(f"{name}={value}") for name, value in environment.items() if name not in exported]:
         words = ["env", *others, *words]
     lines = [
-        f"ulimit -S -n {files[0]}; ulimit -H -n {files[1]}",
+        f"ulimit -S -n {limits.files}; ulimit -H -n {limits.most_files}",
+        f"ulimit -d {limits.data // 1024}" if limits.data else ":",
         f"echo 0 >{quote(group)}/cgroup.procs" if group else ":",
         f"exec >>{quote(logs)}/stdout 2>>{quote(logs)}/stderr",
         "umask 022",

@@ -78,9 +78,9 @@ static char *next(char **at, char *end) {
     return field;
 }
 
-static void limit(const char *soft, const char *hard) {
-    struct rlimit files = {(rlim_t)strtoull(soft, NULL, 10), (rlim_t)strtoull(hard, NULL, 10)};
-    setrlimit(RLIMIT_NOFILE, &files);
+static void limit(int what, const char *soft, const char *hard) {
+    struct rlimit limits = {(rlim_t)strtoull(soft, NULL, 10), (rlim_t)strtoull(hard, NULL, 10)};
+    setrlimit(what, &limits);
 }
 
 static int append(const char *directory, const char *name, int fd) {
@@ -100,7 +100,7 @@ static void become(int i, char *order, char *end) {
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     if (access("stop", F_OK) == 0) raise(SIGTERM);
-    char *soft = next(&order, end), *hard = next(&order, end);
+    char *soft = next(&order, end), *hard = next(&order, end), *data = next(&order, end);
     char *group = next(&order, end), *logs = next(&order, end);
     if (*group) {
         snprintf(path, sizeof path, "%s/cgroup.procs", group);
@@ -121,7 +121,8 @@ static void become(int i, char *order, char *end) {
     char **command = calloc((size_t)arguments + 1, sizeof *command);
     if (!command) return;
     for (int a = 0; a < arguments; a++) command[a] = next(&order, end);
-    limit(soft, hard);
+    limit(RLIMIT_NOFILE, soft, hard);
+    if (strcmp(data, "0") != 0) limit(RLIMIT_DATA, data, data);
     errno = ENOENT;
     if (arguments) execvp(command[0], command);
 }

@@ -73,7 +73,9 @@ def read(machine: Answer, answer: bytes, cuts: list[int]) -> Read:
         else:
             pieces.append(piece)
     after = machine.waiting + sum(map(len, parts))
-    return head.status, list(head.headers), b"".join(pieces), after
+    # The other one writes names in lower case.
+    headers = [(name.lower(), value) for name, value in head.headers]
+    return head.status, headers, b"".join(pieces), after
 
 
 def read_by_another(answer: bytes) -> Read:

@@ -19,7 +19,7 @@ from actors.effects.engines.process.engine import ProcessEngine
 from actors.effects.engines.process.layout import MAX_SOCKET_PATH, HostFiles
 from actors.effects.engines.process.record import Record
 from tests.actors.effects.engines.conftest import MakeProcessEngine
-from tests.actors.effects.engines.ear import KEY, PATIENCE_S, Ear, gone, order, shell
+from tests.actors.effects.engines.ear import KEY, PATIENCE_S, Ear, gone, order, processes_below, shell
 
 pytestmark = pytest.mark.asyncio
 OTHER = RunKey(pod="other", run=1)
@@ -188,7 +188,14 @@ async def test_a_launch_that_was_only_written_down_is_begun(
     orders.write_container(
         record.directory,
         0,
-        {"name": "main", "command": ("sh", "-c", "exit 9"), "environment": (), "files": 0, "is_init": False},
+        {
+            "name": "main",
+            "command": ("sh", "-c", "exit 9"),
+            "environment": (),
+            "files": 0,
+            "data": 0,
+            "is_init": False,
+        },
         kept=orders.kept_environment(),
         files=(256, 256),
         group="",
@@ -221,6 +228,22 @@ async def test_session_pods_of_a_killed_server_are_killed_on_recovery(
     assert not ear.ends(OTHER)
     await second.close(end_pods=True)
     await gone(service.process)
+
+
+async def test_all_pods_of_a_last_server_that_is_killed_end_with_its_agent(
+    data: Path, ear: Ear, wrapper: str
+) -> None:
+    """Nobody comes to look after them, so nothing may be left once the agent's linger has passed."""
+    engine = ProcessEngine("host-1", data, ear, linger_s=0.1, wrapper=wrapper, is_last=True)
+    await engine.start()
+    agent = agent_of(data)
+    engine.launch(order())
+    engine.launch(order(key=OTHER, survives=False))
+    started, other = await ear.started(), await ear.started(key=OTHER)
+    await abandon(engine)
+    for process in (started.process, other.process, agent):
+        await gone(process)
+    assert processes_below(data) == {}
 
 
 async def test_an_agent_that_dies_while_its_server_closes_is_told_again(
@@ -276,6 +299,7 @@ async def test_only_one_of_many_wrappers_starts_anything(tmp_path: Path, wrapper
             "command": ("sh", "-c", "echo once >>begun"),
             "environment": (),
             "files": 0,
+            "data": 0,
             "is_init": False,
         },
         kept=orders.kept_environment(),

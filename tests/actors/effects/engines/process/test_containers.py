@@ -147,15 +147,24 @@ async def test_arguments_arrive_as_they_are(process_engine: ProcessEngine, ear: 
     assert json.loads(output(data)) == words
 
 
-async def test_open_files_are_limited(process_engine: ProcessEngine, ear: Ear, data: Path) -> None:
-    limited = ContainerSpec(name="main", command=("sh", "-c", "ulimit -S -n; ulimit -H -n"), open_files=64)
-    usual = shell("ulimit -S -n; ulimit -H -n", name="usual")
-    process_engine.launch(order(limited, usual))
+async def test_open_files_and_data_are_limited(process_engine: ProcessEngine, ear: Ear, data: Path) -> None:
+    told = "ulimit -S -n; ulimit -H -n; ulimit -d"
+    limited = ContainerSpec(name="main", command=("sh", "-c", told), open_files=64, data_mb=96)
+    process_engine.launch(order(limited, shell(told, name="usual")))
     await ear.ended()
-    assert output(data).split() == ["64", "64"]
-    assert [int(n) for n in output(data, name="usual").split()] == list(
-        resource.getrlimit(resource.RLIMIT_NOFILE)
-    )
+    assert output(data).split() == ["64", "64", str(96 * 1024)]
+    *files, most = output(data, name="usual").split()
+    assert [int(n) for n in files] == list(resource.getrlimit(resource.RLIMIT_NOFILE))
+    assert most == "unlimited"
+
+
+async def test_nothing_that_was_open_at_the_start_is_left_to_a_pod(
+    process_engine: ProcessEngine, ear: Ear, data: Path
+) -> None:
+    process_engine.launch(order(shell("for fd in /proc/self/fd/*; do readlink $fd; done")))
+    await ear.ended()
+    own = ("/dev/null", "pipe:", "/stdout", "/stderr", "/fd")
+    assert [line for line in output(data).split() if not any(word in line for word in own)] == []
 
 
 @pytest.fixture

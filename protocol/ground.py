@@ -18,7 +18,7 @@ from actors.effects.dispatch import TaskEngine
 from actors.effects.dispatch.channels import ChannelEngine
 from actors.effects.dispatch.engine import Opener
 from actors.effects.engines.engine import Engine, Listener
-from actors.effects.engines.process.engine import ProcessEngine
+from actors.effects.engines.process.engine import LINGER_S, ProcessEngine
 from actors.effects.engines.process.measure import capacity_of_this_machine, local_address
 from actors.effects.engines.simulated import SimulatedEngine
 from actors.effects.slots.place import MachinePlaces, Places
@@ -31,6 +31,9 @@ from projections.hot import MAX_OVER, Advance
 from projections.reading import Closable, JournalReader, Readers, ReaderThreads
 from projections.runner import Projector, ProjectorThread
 from projections.watch.hub import REMEMBERED_APPENDS
+
+LAST_LINGER_S = 5.0
+"""How long agents wait for a server that keeps nothing: it may lose its connection, but nobody follows it."""
 
 C = TypeVar("C", bound=Closable)
 C_co = TypeVar("C_co", bound=Closable, covariant=True)
@@ -126,8 +129,8 @@ class Ground(Protocol):
     def engine(self, name: str, kind: EngineKind, path: Path, listener: Listener) -> Engine:
         """Make the engine of a host; `path` is the data directory."""
 
-    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
-        """Make what does tasks; openers come to be known later."""
+    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener], path: Path) -> TaskEngine:
+        """Make what does tasks; openers come to be known later, `path` is the data directory."""
 
     def socket_places(self, path: Path) -> Places:
         """Return where sockets of processes are; `path` is the data directory."""
@@ -144,10 +147,12 @@ class MachineGround:
 
     Args:
         log_bytes: What one log of a container may take on disk; 0 for any number.
+        is_last: True when nothing is kept for another server: whatever runs ends with this one.
     """
 
-    def __init__(self, *, log_bytes: int = 0) -> None:
+    def __init__(self, *, log_bytes: int = 0, is_last: bool = False) -> None:
         self._log_bytes = log_bytes
+        self._is_last = is_last
         self._loop = asyncio.get_running_loop()
         # Seeded by the system once: ids have to be unique, not secret, and a call of the system each costs.
         self._random = random.Random(random.SystemRandom().getrandbits(256))  # noqa: S311
@@ -196,11 +201,18 @@ class MachineGround:
         """Make the engine of a host."""
         if kind is EngineKind.SIMULATED:
             return SimulatedEngine(name, listener, self.clock)
-        return ProcessEngine(name, path, listener, log_bytes=self._log_bytes)
+        return ProcessEngine(
+            name,
+            path,
+            listener,
+            linger_s=LAST_LINGER_S if self._is_last else LINGER_S,
+            log_bytes=self._log_bytes,
+            is_last=self._is_last,
+        )
 
-    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
+    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener], path: Path) -> TaskEngine:
         """Make what does tasks in processes."""
-        return ChannelEngine(listener, openers, later=self.later)
+        return ChannelEngine(listener, openers, data=path, later=self.later)
 
     def socket_places(self, path: Path) -> Places:
         """Return directories of this machine."""

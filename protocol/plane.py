@@ -152,7 +152,8 @@ class Plane:
             finally:
                 head_reader.close()
             undo.pop_all()
-            ground = MachineGround(log_bytes=settings.limits.log_mb * 2**20)
+            log_bytes = settings.limits.log_mb * 2**20
+            ground = MachineGround(log_bytes=log_bytes, is_last=data.is_memory)
             return cls(settings, data, journal, tables, ground)
 
     # ------------------------------------------------------------ what others see

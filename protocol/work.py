@@ -46,7 +46,7 @@ class Work:
         self.catalog = CatalogViews()
         self.endings = Endings()
         openers: dict[str, Opener] = {}
-        self.engine: TaskEngine = ground.task_engine(self._reported, openers)
+        self.engine: TaskEngine = ground.task_engine(self._reported, openers, path)
         self.dispatch = Dispatch(
             kernel=kernel,
             engine=self.engine,

@@ -2,7 +2,8 @@
 
 1. Both bodies are streamed; the client is answered with the first piece, or at the end.
 2. A call that fails after that cuts the response off: nothing else can be told any more.
-3. A client that goes away ends its call, unless the call is detached.
+3. A client that goes away ends its call, unless the call is detached. So does the end of the server, which is
+   told as what it is to the client: a failure of the service.
 4. Every response says the id of its call.
 """
 
@@ -132,6 +133,8 @@ class FunctionDoor:
             await asyncio.wait((serving, leaving), return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
                 await response.conclude(serving.result())
+        except asyncio.CancelledError:  # the server ends, and waits for its calls no longer
+            await response.conclude(Abort(""))
         finally:
             for each in (serving, leaving):
                 each.cancel()

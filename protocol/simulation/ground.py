@@ -141,9 +141,9 @@ class SimulatedGround:
         self.links.append(link)
         return link
 
-    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener]) -> TaskEngine:
+    def task_engine(self, listener: TaskListener, openers: Mapping[str, Opener], path: Path) -> TaskEngine:
         """Make what does tasks by chance."""
-        del openers
+        del openers, path
         return ChanceTasks(listener, LoopTime(self._loop, self.place("tasks")), self._chance, self._on_run)
 
     def socket_places(self, path: Path) -> Places:

@@ -8,6 +8,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
@@ -119,6 +120,7 @@ class Channel:
     """The place of one worker; it outlasts the worker, for the next.
 
     Args:
+        name: tells it from every other one of this machine; what an earlier server left under it is removed.
         on_ready: called with the process id of a worker that is ready for tasks.
         on_lost: called with the reason when a worker that was ready is gone; once for each, and not for
             one that left because the channel was closed.
@@ -128,10 +130,12 @@ class Channel:
     def __init__(
         self,
         *,
+        name: str,
         on_ready: Callable[[int], None],
         on_lost: Callable[[str], None],
         max_frame: int = MAX_FRAME,
     ) -> None:
+        self._name = name
         self._on_ready = on_ready
         self._on_lost = on_lost
         self._max_frame = max_frame
@@ -159,7 +163,7 @@ class Channel:
         Raises:
             OSError: when there is no place for it.
         """
-        self._directory = _private_directory()
+        self._directory = _private_directory(self._name)
         self._server = await asyncio.start_unix_server(self._greet, self._path(self._directory))
 
     async def run(self, task_id: str, body: bytes, *, on_released: Callable[[int], None]) -> bytes:
@@ -297,12 +301,16 @@ async def _receive(reader: asyncio.StreamReader, max_frame: int) -> list[object]
     return decode(await reader.readexactly(length))
 
 
-def _private_directory() -> Path:
+def _private_directory(name: str) -> Path:
+    prefix = f"polyplane-worker-{hashlib.sha256(name.encode()).hexdigest()[:12]}-"
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     last: OSError | None = None
     for parent in filter(None, (runtime, "/tmp")):  # noqa: S108 mkdtemp makes a directory of our own there
+        for left in Path(parent).glob(f"{prefix}*"):
+            if left.lstat().st_uid == os.geteuid():
+                shutil.rmtree(left, ignore_errors=True)
         try:
-            directory = Path(tempfile.mkdtemp(prefix="polyplane-", dir=parent))
+            directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         except OSError as error:
             last = error
             continue

@@ -9,6 +9,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors.effects.channel import Channel, Fault, TaskFailed, WorkerLost
 from actors.effects.dispatch.engine import (
@@ -44,6 +45,7 @@ class ChannelEngine:
     Args:
         listener: Told of everything.
         openers: By kind of program.
+        data: The data directory: workers of others may have the same names.
         spawn: Runs a coroutine beside the rest.
         later: Calls after so many seconds.
     """
@@ -53,10 +55,12 @@ class ChannelEngine:
         listener: Listener,
         openers: Mapping[str, Opener],
         *,
+        data: Path,
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._listener = listener
         self._openers = openers
+        self._data = data.absolute()
         self._later = later
         self._lines: dict[str, Line] = {}
 
@@ -75,6 +79,7 @@ class ChannelEngine:
         """Listen for what does a worker's work."""
         del spec
         channel = Channel(
+            name=f"{self._data}\0{worker}",
             on_ready=lambda _: self._listener(WorkerUp(worker=worker)),
             on_lost=lambda reason: self._listener(WorkerGone(worker=worker, reason=reason)),
         )

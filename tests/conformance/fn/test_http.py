@@ -4,10 +4,12 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.conformance.fn.client import WAIT_S, Client
+from tests.conformance.fn.conftest import HOST, functions
 from tests.conformance.fn.test_slots import until
-from tests.conformance.peloton.server import Server
+from tests.conformance.peloton.server import Server, hosts, serving
 
 
 @contextmanager
@@ -111,6 +113,18 @@ def test_a_detached_call_is_accepted(running: Server, client: Client) -> None:
     with asking(running, "POST", "/invoke/echo", b"x", Fn_Invoke_Type="detached") as response:
         assert (response.status, response.read()) == (202, b"")
     until(lambda: client.status().active == 0)
+
+
+def test_a_call_that_the_server_cuts_off_fails_by_the_letter(tmp_path: Path) -> None:
+    with serving(tmp_path, hosts(HOST) + functions()) as server:
+        connection = http.client.HTTPConnection(server.http, timeout=WAIT_S)
+        connection.request("POST", "/invoke/echo", f"hangs\n{tmp_path}/seen")
+        until((tmp_path / "seen").exists)
+        assert server.terminate() == (0, b"")
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())) == (500, {"message": "internal server error"})
+        connection.close()
+        assert "Traceback" not in server.said()
 
 
 def test_a_client_that_goes_away_ends_its_call(running: Server, client: Client) -> None:

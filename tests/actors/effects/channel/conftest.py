@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest_asyncio
@@ -16,12 +17,15 @@ Start = Callable[[str], Awaitable[asyncio.subprocess.Process]]
 class Line:
     """A channel and everything it told."""
 
-    def __init__(self, max_frame: int = 1000) -> None:
+    def __init__(self, max_frame: int = 1000, name: str = "") -> None:
         self.ready: asyncio.Queue[int] = asyncio.Queue()
         self.lost: asyncio.Queue[str] = asyncio.Queue()
         self.released: list[int] = []
         self.channel = Channel(
-            on_ready=self.ready.put_nowait, on_lost=self.lost.put_nowait, max_frame=max_frame
+            name=name or uuid.uuid4().hex,
+            on_ready=self.ready.put_nowait,
+            on_lost=self.lost.put_nowait,
+            max_frame=max_frame,
         )
 
     async def run(self, body: bytes, task: str = "task-1") -> bytes:

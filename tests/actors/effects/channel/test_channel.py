@@ -212,3 +212,17 @@ async def test_frames_are_read_as_written() -> None:
     for fault in (b"", b"\x90", b"\x91\x01", b"\xc1", b"\x91", b"\xa1a"):
         with pytest.raises(FrameError):
             decode(fault)
+
+
+async def test_what_an_earlier_server_left_is_removed() -> None:
+    """It was killed: its directory and its socket are still there."""
+    earlier, other = Line(name="data w"), Line(name="data v")
+    await earlier.channel.open()
+    await other.channel.open()
+    left, others = (Path(dict(it.channel.environment)[SOCKET]).parent for it in (earlier, other))
+    line = Line(name="data w")
+    await line.channel.open()
+    assert [it.exists() for it in (left, others)] == [False, True]
+    for each in (line, other, earlier):
+        await each.channel.close()
+    assert not others.exists()

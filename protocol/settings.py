@@ -116,7 +116,11 @@ class AuthSettings(Section):
     """Who may call, and over what; the files are read again at SIGHUP."""
 
     tokens_file: Path | None = None
-    """TOML file with `[tokens.NAME]` tables of `principal`, `roles` and `sha256` of the token."""
+    """TOML file with `[tokens.NAME]` tables of `principal`, `roles` and `sha256` of the token.
+
+    Two roles are asked for: `admin` to deploy functions, `settings-admin` to change managed settings of a processor.
+    Whoever has a token may do everything else.
+    """
     tls_cert: Path | None = None
     """Certificate chain of the server, PEM."""
     tls_key: Path | None = None
@@ -144,7 +148,7 @@ class LimitSettings(Section):
     message_mb: Annotated[int, Field(ge=1, le=2047)] = 256
     """Largest message, in and out."""
     inflight_mb: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
-    """Bodies in flight, all together."""
+    """Bodies in flight, all together. Not looked at yet: each stream is bounded by itself."""
     instances_per_job: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     log_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
     """What a container's stdout or stderr may take on disk, looked at every few seconds; 0 for no bound."""
@@ -154,7 +158,7 @@ class RetentionSettings(Section):
     """How long the past is kept."""
 
     journal_days: Annotated[float, Field(ge=0, le=36500)] = 0
-    """Age at which events may be compacted; 0 for never."""
+    """Age at which events may be compacted; 0 for never. Not looked at yet: everything is kept."""
 
 
 class Settings(BaseSettings):

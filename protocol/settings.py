@@ -118,8 +118,8 @@ class AuthSettings(Section):
     tokens_file: Path | None = None
     """TOML file with `[tokens.NAME]` tables of `principal`, `roles` and `sha256` of the token.
 
-    Two roles are asked for: `admin` to deploy functions, `settings-admin` to change managed settings of a processor.
-    Whoever has a token may do everything else.
+    Two roles are asked for: `admin` to deploy functions, `settings-admin` to change managed settings of a
+    processor. Whoever has a token may do everything else.
     """
     tls_cert: Path | None = None
     """Certificate chain of the server, PEM."""

@@ -2,7 +2,7 @@
 
 1. Deleted entities have their history still; a view then has the phase `deleted`.
 2. Pages are read where reads run; nothing is held between two of them but one view.
-3. Events that change nothing that is seen are left out.
+3. An event that changes nothing that is seen comes with the view that there was.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -47,8 +47,8 @@ class History:
         while True:
             records = await self._readers.run(_reads(stream, version, self._page, until))
             for recorded in records:
-                before, view = view, fold(view, recorded)
-                if view is not None and view is not before:
+                view = fold(view, recorded)
+                if view is not None:
                     yield Moment(recorded, view)
             if len(records) < self._page:
                 return

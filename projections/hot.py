@@ -8,18 +8,23 @@
    again its pods come back.
 5. One that left comes back from the tables when something happens to it. While a replay is behind
    the tables, what comes back may have seen more than the replay: then it is taken as it is.
-6. A replay may begin with the pods that the tables know, which are most of what there is, and then passes
+6. A job that gets another name tells the one before: no view knows it any more.
+7. A view of a job is the fold of its own events, and of what its pods go through they tell it only a part.
+   Who reads a job has its pods counted where they are (`counted`).
+8. A replay may begin with the pods that the tables know, which are most of what there is, and then passes
    by what happened to pods until the checkpoint. Jobs are folded: their rows lack the maps by instance.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from events.frozen import replace
 from events.pod import TOPICS
 from events.receipt import CommandReceived
 from events.record import Recorded
 from projections.hosts import HostView
-from projections.jobs import JobView
+from projections.jobs import JobName, JobView
+from projections.owned import OwnedPods, placed
 from projections.pods import PodView
 from projections.queues import Queues
 from projections.tasks import TaskView
@@ -79,6 +84,8 @@ class Advance(NamedTuple):
 
     A deleted entity is told once more, with its phase deleted.
     """
+    former_names: tuple[JobName, ...] = ()
+    """Names that jobs had before the append, or in between, and have no more."""
 
 
 class HotViews:
@@ -94,10 +101,8 @@ class HotViews:
         self._keeps_all = cold is None
         self._max_over = max_over
         self._views: dict[str, View] = {}
-        self._pods: dict[str, dict[int, PodView]] = {}
-        """Pods by instance, by owner."""
-        self._live_pods: dict[str, int] = {}
-        """How many pods of an owner are not over; none of them 0."""
+        self._pods: dict[str, OwnedPods] = {}
+        """By owner; none without pods."""
         self._hosts: dict[str, HostView] = {}
         self.queues = Queues()
         """What waits for each worker."""
@@ -107,6 +112,8 @@ class HotViews:
         """Revision of the deletion, by stream, until the tables have it."""
         self._open: dict[str, View] = {}
         """What the append that is not yet whole has changed."""
+        self._former_names: list[JobName] = []
+        """Of the appends since the last that was told."""
         self._revision = 0
         self._pods_until = 0
         """Revision up to which a replay need not look at pods."""
@@ -124,7 +131,7 @@ class HotViews:
             self._see(recorded)
             if recorded.is_last:
                 changed = dict(sorted(touched.items())) if len(touched) > 1 else touched.copy()
-                advances.append(Advance(recorded.revision, changed))
+                advances.append(Advance(recorded.revision, changed, self._told_names()))
                 touched.clear()
         self._make_room()
         return advances
@@ -147,12 +154,14 @@ class HotViews:
         revision = records[whole - 1].revision if whole else 0
         changed = self._open if whole else {}
         self._fold_all(records[:whole], changed)
+        names = self._told_names() if whole else ()
         if whole:
             self._open = {}
         self._fold_all(records[whole:], self._open)
         self._make_room()
         known = self._cold.checkpoint
-        return Advance(revision, {stream: view for stream, view in changed.items() if view.revision > known})
+        new = {stream: view for stream, view in changed.items() if view.revision > known}
+        return Advance(revision, new, names)
 
     def _fold_all(self, records: Sequence[Recorded], changed: dict[str, View]) -> None:
         """Take in records, keeping only what each entity is at last; add that to `changed`."""
@@ -200,7 +209,23 @@ class HotViews:
         if before is not None and before.revision >= revision:
             return None  # known already, in a replay of what the tables know
         after = fold(before, recorded)
-        return after if after is not before else None
+        if after is before:
+            return None
+        if type(after) is JobView and type(before) is JobView and after.spec is not before.spec:
+            self._rename(before, after)
+        return after
+
+    def _rename(self, before: JobView, after: JobView) -> None:
+        name = before.spec.name
+        if name != after.spec.name:
+            self._former_names.append(JobName(name, before.created_at, before.id))
+
+    def _told_names(self) -> tuple[JobName, ...]:
+        if not self._former_names:
+            return ()
+        names = tuple(self._former_names)
+        self._former_names.clear()
+        return names
 
     def _make_room(self) -> None:
         if not self._keeps_all:
@@ -231,8 +256,15 @@ class HotViews:
 
     def pods_of(self, owner: str) -> Sequence[PodView]:
         """Return the pods of an owner by instance number; all of them while the owner is live."""
-        pods = self._pods.get(owner, {})
-        return [pods[instance] for instance in sorted(pods)]
+        pods = self._pods.get(owner)
+        return pods.in_order() if pods is not None else []
+
+    def counted(self, job: JobView) -> JobView:
+        """Return a job with its pods counted where they are, also those that told it nothing of that."""
+        pods = self._pods.get(f"job/{job.id}")
+        if pods is None or not pods.silent:
+            return job
+        return replace(job, counts=placed(job.counts, pods.silent))
 
     def hosts(self) -> Sequence[HostView]:
         """Return all hosts by name."""
@@ -263,14 +295,13 @@ class HotViews:
             self._over[stream] = view.revision
         # Classes have no subclasses, and to ask whether one is another takes half of the time.
         if type(view) is PodView:
-            owner = view.owner
-            pods = self._pods.get(owner)
+            pods = self._pods.get(view.owner)
             if pods is None:
-                pods = self._pods[owner] = {}
-            pods[view.instance] = view
+                pods = self._pods[view.owner] = OwnedPods()
+            pods.put(before if type(before) is PodView else None, view)
             was_live = before is not None and not is_over(before)
             if was_live is over:
-                self._count(owner, 1 - 2 * over)
+                pods.live += 1 - 2 * over
         elif type(view) is TaskView:
             self.queues.put(view)
         elif type(view) is JobView:
@@ -298,19 +329,10 @@ class HotViews:
         self._hosts.pop(stream, None)
         if isinstance(view, PodView):
             pods = self._pods[view.owner]
-            del pods[view.instance]
+            pods.drop(view)
+            pods.live -= int(not is_over(view))
             if not pods:
                 del self._pods[view.owner]
-            self._count(view.owner, -int(not is_over(view)))
-
-    def _count(self, owner: str, more: int) -> None:
-        if not more:
-            return
-        count = self._live_pods.get(owner, 0) + more
-        if count:
-            self._live_pods[owner] = count
-        else:
-            del self._live_pods[owner]
 
     def _forget_gone(self) -> None:
         checkpoint = self._cold.checkpoint
@@ -341,4 +363,5 @@ class HotViews:
             # Of a replay that passes by pods, an owner may be over now and live at its end.
             return self._revision < self._pods_until or (owner is not None and not is_over(owner))
         # In a replay that is behind the tables, a job could come back live: without its maps by instance.
-        return stream in self._live_pods or self._revision < self._cold.checkpoint
+        pods = self._pods.get(stream)
+        return (pods is not None and pods.live > 0) or self._revision < self._cold.checkpoint

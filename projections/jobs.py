@@ -7,7 +7,7 @@
 5. A pod that reported to be deleted is forgotten; one created again reports again.
 """
 
-from typing import assert_never, cast
+from typing import NamedTuple, assert_never, cast
 
 from immutables import Map
 
@@ -48,6 +48,7 @@ from projections.workflows import (
 __all__ = [
     "ENDED",
     "KEPT_WORKFLOWS",
+    "JobName",
     "JobView",
     "PodReport",
     "WorkflowChange",
@@ -57,6 +58,16 @@ __all__ = [
 
 ENDED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.DELETED})
 """Phases in which no pod of the job is at work."""
+
+
+class JobName(NamedTuple):
+    """A name that a job has, or had before it got another."""
+
+    name: str
+    created_at: int
+    """When the job was created."""
+    job: str
+    """Its id."""
 
 
 @frozen
@@ -84,7 +95,7 @@ class JobView:
     reports: Map[int, PodReport]
     """By instance: all pods that there are."""
     counts: Map[tuple[int, PodPhase], int]
-    """Pods by configuration and phase, none of them 0."""
+    """Pods by configuration and phase, as they told the job, none of them 0."""
     workflows: tuple[WorkflowView, ...]
     """Oldest first; the last is the current one, or the last there was."""
     created_at: int = 0

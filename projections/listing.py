@@ -55,6 +55,11 @@ class _Conditions:
         if bounds is not None:
             self.add(f"{column} >= ? AND {column} < ?", *bounds)
 
+    def during(self, column: str, bounds: tuple[int, int] | None) -> None:
+        if bounds is not None:
+            first, last = bounds
+            self.between(column, (max(first, 1), last))  # 0 is "not yet", and in no range
+
     @property
     def where(self) -> str:
         return f" WHERE {' AND '.join(f'({text})' for text in self.texts)}" if self.texts else ""
@@ -109,8 +114,8 @@ class TableReader:
         """Return a page of at most `PAGE` jobs. Raises BadCursor."""
         where = _Conditions()
         where.one_of("phase", query.phases)
-        where.between("created_at", query.created)
-        where.between("ended_at", query.ended)
+        where.during("created_at", query.created)
+        where.during("ended_at", query.ended)
         if query.name_contains:
             where.add("instr(name, ?) > 0", query.name_contains)
         if query.owner:

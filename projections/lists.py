@@ -3,7 +3,8 @@
 1. A list waits until the tables have reached the revision that was current when it was asked, at
    most `MAX_WAIT_S` or as long as the caller has time; then it is refused as Lagging.
 2. Reading is done by reader threads, in pages; a long answer is several reads, one after another.
-3. Jobs that are live have their maps by instance put back from memory (projections/rows.py).
+3. Jobs that are live have their maps by instance put back from memory (projections/rows.py), and their
+   pods counted there.
 """
 
 import asyncio
@@ -65,7 +66,8 @@ class Lists:
         """Return a page of jobs as of the revision or later. Raises Lagging or BadCursor."""
         await self.reached(revision, timeout)
         page = await _whole(query.limit, lambda part: self._jobs(query, part))
-        rows = tuple(with_instances(row, self._hot.job(row.id)) for row in page.rows)
+        hot = self._hot
+        rows = tuple(hot.counted(with_instances(row, hot.job(row.id))) for row in page.rows)
         return replace(page, rows=rows)
 
     async def pods(self, query: PodQuery, revision: int, *, timeout: float = MAX_WAIT_S) -> Page[PodView]:  # noqa: ASYNC109

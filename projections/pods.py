@@ -4,7 +4,8 @@
 2. One view is the fold of one stream; earlier runs are read from that stream, not kept here.
 3. Times are microseconds since the epoch, UTC; 0 means not yet.
 4. The phases are those of the pod's own machine; an event that it would not meet changes none.
-5. A deleted pod's last view has the phase `deleted`; a pod created again is a new view.
+5. A deleted pod's last view has the phase `deleted`, and says how its run stood by then; a pod created
+   again is a new view.
 """
 
 from sys import intern
@@ -109,6 +110,13 @@ class PodView:
     """Revision of the last of them."""
     changed_at: int = 0
     changed_by: str = ""
+    stood: PodPhase | None = None
+    """Where the run of a deleted pod stood at last, None while the pod is there."""
+
+    @property
+    def run_phase(self) -> PodPhase:
+        """Where the current run stands; that the pod is deleted is no phase of a run."""
+        return self.stood or self.phase
 
 
 def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
@@ -162,7 +170,8 @@ def fold(view: PodView | None, recorded: Recorded) -> PodView | None:
         case PodRunForgotten():
             return view if phase is PodPhase.DELETED else replace(view, **seen)
         case PodDeleted():
-            return replace(view, phase=PodPhase.DELETED, goal=Goal.DELETED, message="", restart_at=0, **seen)
+            stood, gone = view.run_phase, PodPhase.DELETED
+            return replace(view, phase=gone, stood=stood, goal=Goal.DELETED, restart_at=0, **seen)
         case _:
             assert_never(event)
 

@@ -2,7 +2,8 @@
 
 1. A filter that is empty lets everything through; those that are set must all match.
 2. Every offered order has an index and ends with the id, so that pages never overlap.
-3. Times are microseconds since the epoch, UTC; ranges include their first and exclude their last.
+3. Times are microseconds since the epoch, UTC; ranges include their first and exclude their last. A time
+   that is not yet is in no range, whatever its ends.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """The projector: brings the tables to where the hot views are, in batches.
 
 1. Views are folded once, on the loop; the projector stores the newest of each entity. What waits
-   is one view for each changed entity, which is in memory anyway: there is nothing to overflow.
+   is one view for each changed entity, which is in memory anyway: there is nothing to overflow. Names
+   that jobs had wait too, each once.
 2. The checkpoint moves only with everything up to it, in the same transaction.
 3. `Projector` is steps, for a thread or a simulation; `ProjectorThread` takes them.
 4. Tables that fail for good are made anew from the journal, while the server goes on.
@@ -15,6 +16,7 @@ import structlog
 
 from events.codec import UnreadableEvent
 from projections.hot import Advance, HotViews
+from projections.jobs import JobName
 from projections.listing import ColdViews
 from projections.reading import JournalReader
 from projections.tables import Tables
@@ -36,8 +38,9 @@ class Projector:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._lock = threading.Lock()
-        """Guards `_waiting` and `_offered`; innermost."""
+        """Guards `_waiting`, `_former_names` and `_offered`; innermost."""
         self._waiting: dict[str, View] = {}
+        self._former_names: set[JobName] = set()
         self._offered = tables.checkpoint
         self._is_broken = False
         """True while the tables hold less than their checkpoint says, or nothing at all."""
@@ -62,6 +65,7 @@ class Projector:
             for advance in advances:
                 if advance.revision > self._offered:
                     self._waiting.update(advance.views)
+                    self._former_names.update(advance.former_names)
                     self._offered = advance.revision
 
     def step(self) -> bool:
@@ -72,22 +76,23 @@ class Projector:
         if self._is_broken:
             raise sqlite3.DatabaseError("the tables have to be made anew")
         with self._lock:
-            views, revision = self._waiting, self._offered
-            self._waiting = {}
+            views, names, revision = self._waiting, self._former_names, self._offered
+            self._waiting, self._former_names = {}, set()
         if revision <= self._tables.checkpoint and not self._tables.indexes:
             return False
         try:
-            self._tables.write(views.values(), revision)
+            self._tables.write(views.values(), revision, former_names=names)
         except BaseException:
             with self._lock:
                 self._waiting = views | self._waiting
+                self._former_names |= names
             raise
         return True
 
     def rebuild(self, reader: JournalReader) -> None:
         """Make the tables anew from the journal, up to what was offered. Raises sqlite3.Error."""
         with self._lock:
-            self._waiting, until = {}, self._offered
+            self._waiting, self._former_names, until = {}, set(), self._offered
         self._is_broken = True
         self._tables.reset()
         cold = ColdViews(self._tables)

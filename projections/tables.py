@@ -5,7 +5,8 @@
 2. A write and the checkpoint that it reaches are one transaction; the disk may lose the newest.
 3. One thread writes. Readers have connections of their own (projections/listing.py).
 4. Tasks have rows when they are over: until then they are in memory, and nothing is asked of a table.
-5. `job_names` remembers every id ever used under a name, also of jobs that were deleted.
+5. `job_names` remembers every id ever used under a name, also of jobs that were deleted or have another
+   name now.
 """
 
 import sqlite3
@@ -18,13 +19,13 @@ from events.codec import Codec
 from events.job import JobSpec
 from events.pod import PodSpec
 from projections.indexes import ALWAYS, INDEXES, Wanted
-from projections.jobs import JobView
+from projections.jobs import JobName, JobView
 from projections.pods import PodView
 from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, Texts
 from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone, is_over
 
-SCHEMA = 6
+SCHEMA = 7
 """Raised with every change of tables, columns or the views that bodies hold."""
 
 NO_TEXTS: Texts = MappingProxyType({})
@@ -128,10 +129,11 @@ class Tables:
         self._checkpoint = 0
         self._generation += 1
 
-    def write(self, views: Iterable[View], checkpoint: int) -> None:
+    def write(self, views: Iterable[View], checkpoint: int, *, former_names: Iterable[JobName] = ()) -> None:
         """Store the newest view of each entity that changed, all up to the checkpoint.
 
-        Raises sqlite3.Error, and then nothing was stored.
+        `former_names` are those that no view tells any more. Raises sqlite3.Error, and then nothing was
+        stored.
         """
         jobs: list[JobView] = []
         pods: list[PodView] = []
@@ -151,6 +153,7 @@ class Tables:
         try:
             self.indexes.make(self._connection)
             self._write_jobs(jobs)
+            self._write_names(chain(former_names, (_name_of(job) for job in jobs)))
             self._write_pods(pods)
             self._write_tasks(tasks)
             self._connection.execute("UPDATE meta SET checkpoint = ?", (checkpoint,))
@@ -177,10 +180,9 @@ class Tables:
             "INSERT INTO job_labels VALUES (?, ?, ?)",
             [(job.id, key, value) for job in live for key, value in dict.fromkeys(job.spec.labels)],
         )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO job_names VALUES (?, ?, ?)",
-            [(job.spec.name, job.created_at, job.id) for job in jobs],
-        )
+
+    def _write_names(self, names: Iterable[JobName]) -> None:
+        self._connection.executemany("INSERT OR IGNORE INTO job_names VALUES (?, ?, ?)", names)
 
     def _write_pods(self, pods: Sequence[PodView]) -> None:
         self._delete("pods", "id", [pod.id for pod in pods if is_gone(pod)])
@@ -203,6 +205,11 @@ class Tables:
                 chunk = rows[start : start + size]
                 self._connection.execute(statement, tuple(chain.from_iterable(chunk)))
                 start += size
+
+
+def _name_of(job: JobView) -> JobName:
+    """Return the name that a job has now."""
+    return JobName(job.spec.name, job.created_at, job.id)
 
 
 def _upsert_statement(table: str, columns: Sequence[str], rows: int) -> str:

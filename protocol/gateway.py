@@ -1,12 +1,13 @@
 """The only door between façades and kernel: commands in, views and watches out.
 
-1. A façade changes the system only by `execute`; it sees it only by the other methods.
+1. A façade changes the system only by the two ways to `execute`; it sees it only by the other methods.
 2. A refusal is raised as `Refused`, whatever refused it; nothing else of the kernel is raised.
 3. What a read waits for: point reads see every reply given before; lists wait until their tables
    have reached the revision that was current when they were asked.
+4. Under a key, nothing that may have changed is looked at before the call is known not to be a repeat.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -66,6 +67,10 @@ class Horizon:
     """Random text that names the journal for ever."""
 
 
+Prepare = Callable[[], Awaitable[object]]
+"""Makes a command of what there is when it is asked to. Raises Refused."""
+
+
 class Gateway(Protocol):
     """What every façade is given."""
 
@@ -76,11 +81,17 @@ class Gateway(Protocol):
         fingerprint is refused as already existing.
         """
 
+    async def execute_prepared(self, stream: str, prepare: Prepare, call: Call, expect: type[R]) -> R:
+        """As `execute`, with a command that is made once it is known that the call is no repeat."""
+
     async def pod(self, id: str) -> PodView | None:  # noqa: A002 - the name of the thing
         """Return the pod as it is now, None when there is none."""
 
     async def job(self, id: str) -> JobView | None:  # noqa: A002
-        """Return the job as it is now, None when there is none or it was deleted."""
+        """Return the job as it is now, None when there is none or it was deleted.
+
+        Here and in lists, pods are counted where they are, also those that told their job nothing of it.
+        """
 
     def pods_of(self, owner: str) -> Sequence[PodView]:
         """Return the live pods of an owner by instance number."""

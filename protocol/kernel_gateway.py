@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from actors.kernel.decider import Code, Rejection
-from actors.kernel.idempotency import receipt_stream
 from actors.kernel.kernel import Kernel
-from actors.kernel.request import Keyed, Request
+from actors.kernel.request import Answer, Keyed
 from events.record import Recorded, entity_of
 from projections.cursor import BadCursor
 from projections.history import History, Moment
@@ -29,8 +28,11 @@ from projections.view import owner_of
 from projections.watch.hub import BadStart, Compacted, Hub, TooManyWatchers
 from projections.watch.selector import Selector
 from projections.watch.subscription import Subscription
-from protocol.gateway import Call, Horizon, Refused
+from protocol.gateway import Call, Horizon, Prepare, Refused
 from protocol.past import Past, Standing
+from protocol.requests import keyed_of, request_of
+
+CLOSED = Rejection(Code.UNAVAILABLE, "the server takes no more changes")
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -69,26 +71,33 @@ class KernelGateway:
     async def execute(self, stream: str, command: object, call: Call, expect: type[R]) -> R:
         """Run a command on one entity; answer its result once it is on disk."""
         if not self._is_open():
-            raise Refused(Rejection(Code.UNAVAILABLE, "the server takes no more changes"))
-        keyed = None
-        if call.key:
-            keyed = Keyed(receipt_stream(call.principal, call.key), call.fingerprint)
-        request = Request(
-            command=command,
-            principal=call.principal,
-            origin=call.origin,
-            request_id=call.request_id,
-            trace=call.trace,
-            keyed=keyed,
-        )
+            raise Refused(CLOSED)
+        request = request_of(call, command, keyed_of(call))
         if (passed := self._before(stream)) is not None:
             await passed
-        answer = await self._kernel.ask(stream, request)
-        if isinstance(answer, Rejection):
-            raise Refused(answer)
-        if not isinstance(answer.result, expect):
-            raise TypeError(f"{type(command).__name__} answered {type(answer.result).__name__}")
-        return answer.result
+        return _result(await self._kernel.ask(stream, request), expect)
+
+    async def execute_prepared(self, stream: str, prepare: Prepare, call: Call, expect: type[R]) -> R:
+        """As `execute`, with a command that is made once it is known that the call is no repeat."""
+        if not self._is_open():
+            raise Refused(CLOSED)
+        keyed = keyed_of(call)
+        if keyed is None:
+            return await self.execute(stream, await prepare(), call, expect)
+        claimed = await self._kernel.claim(keyed)
+        if not isinstance(claimed, Keyed):
+            return _result(claimed, expect)
+        is_held = True
+        try:
+            request = request_of(call, await prepare(), claimed)
+            if (passed := self._before(stream)) is not None:
+                await passed
+            is_held = False  # from here on the answer gives the key back
+            answer = await self._kernel.ask(stream, request, is_claimed=True)
+        finally:
+            if is_held:
+                self._kernel.give_back(claimed)
+        return _result(answer, expect)
 
     def _before(self, stream: str) -> Awaitable[None] | None:
         """Return what the entity's owner has sent it: an acknowledged change of the owner comes first."""
@@ -106,7 +115,7 @@ class KernelGateway:
     async def job(self, id: str) -> JobView | None:  # noqa: A002
         """Return the job as it is now, None when there is none or it was deleted."""
         view = self._hot.find(f"job/{id}")
-        return view if isinstance(view, JobView) else None
+        return self._hot.counted(view) if isinstance(view, JobView) else None
 
     def pods_of(self, owner: str) -> Sequence[PodView]:
         """Return the live pods of an owner by instance number."""
@@ -203,6 +212,14 @@ class KernelGateway:
     def topic_of(self, event: object) -> str:
         """Return the name under which an event stands in the journal."""
         return self._topic_of(type(event))
+
+
+def _result(answer: Answer, expect: type[R]) -> R:
+    if isinstance(answer, Rejection):
+        raise Refused(answer)
+    if not isinstance(answer.result, expect):
+        raise TypeError(f"answered {type(answer.result).__name__}, expected {expect.__name__}")
+    return answer.result
 
 
 @contextmanager

@@ -12,9 +12,8 @@ from typing import Protocol
 
 from actors.effects.dispatch.engine import Opener
 from actors.kernel.decider import Code, Rejection
-from actors.kernel.idempotency import receipt_stream
 from actors.kernel.kernel import Kernel
-from actors.kernel.request import Keyed, Request
+from actors.kernel.request import Keyed
 from actors.task.commands import CancelTask, SubmitTasks, TaskGroup, TasksAccepted
 from events.frozen import frozen
 from events.record import Recorded
@@ -25,6 +24,7 @@ from projections.queues import Delay
 from projections.tasks import TaskView
 from projections.workers import WorkerView
 from protocol.gateway import Call, Refused
+from protocol.requests import keyed_of, request_of
 
 CAPACITY = "capacity"
 """Name of the detail that a refusal for want of room has."""
@@ -108,7 +108,7 @@ class KernelTaskGateway:
 
     async def submit(self, prepare: Prepare, call: Call) -> TasksAccepted:
         """Queue what is prepared once it is known that it is no repeat."""
-        keyed = _keyed(call)
+        keyed = keyed_of(call)
         if keyed is None:
             return await self._submit(prepare, call, None)
         claimed = await self._kernel.claim(keyed, self._is_kept)
@@ -128,7 +128,7 @@ class KernelTaskGateway:
             self._take_room(submission, wanted)
             is_held = False  # from here on the answer gives the key back
             first = submission.groups[0].tasks[0].id
-            request = _request(call, SubmitTasks(groups=submission.groups), keyed)
+            request = request_of(call, SubmitTasks(groups=submission.groups), keyed)
             answer = await self._kernel.ask(f"task/{first}", request, is_claimed=keyed is not None)
         finally:
             if is_held and keyed is not None:
@@ -163,7 +163,7 @@ class KernelTaskGateway:
         """Cancel those of the caller's tasks that still wait."""
         if not self._is_open():
             raise Refused(ENDING)
-        keyed = _keyed(call)
+        keyed = keyed_of(call)
         if keyed is not None:
             claimed = await self._kernel.claim(keyed)
             if isinstance(claimed, Rejection):
@@ -175,7 +175,7 @@ class KernelTaskGateway:
             parts = [waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE)]
             for number, part in enumerate(parts, start=1):
                 # The receipt says that all was tried: it comes with the last of them.
-                request = _request(call, None, keyed if number == len(parts) else None)
+                request = request_of(call, None, keyed if number == len(parts) else None)
                 commands = [(stream, CancelTask()) for stream in part]
                 answers = await self._kernel.ask_together(commands, all_or_none=False, request=request)
                 refused = next((each for each in answers if isinstance(each, Rejection)), None)
@@ -239,21 +239,6 @@ class KernelTaskGateway:
     def ahead(self, task: TaskView) -> int:
         """Return how many tasks wait before a queued one."""
         return sum(1 for _ in self._hot.queues.ahead(task))
-
-
-def _keyed(call: Call) -> Keyed | None:
-    return Keyed(receipt_stream(call.principal, call.key), call.fingerprint) if call.key else None
-
-
-def _request(call: Call, command: object, keyed: Keyed | None) -> Request:
-    return Request(
-        command=command,
-        principal=call.principal,
-        origin=call.origin,
-        request_id=call.request_id,
-        trace=call.trace,
-        keyed=keyed,
-    )
 
 
 def _accepted(result: object) -> TasksAccepted:

@@ -170,6 +170,8 @@ def _start_pod(state: JobState, instance: int) -> Outcome:
         return Rejection(Code.INVALID, "instance must be below the job's instance_count", "instance")
     if instance not in state.pods:
         return Rejection(Code.NOT_FOUND, "there is no such pod yet")
+    if instance in state.leaving:
+        return Rejection(Code.BEING_DELETED, "pod is going to be deleted")
     told: tuple[JobEvent, ...] = (JobPodStartRequested(instance=instance),)
     if state.goal is not Goal.RUNNING:
         told = (JobGoalChanged(goal=Goal.RUNNING, is_counted=False), *told)

@@ -6,7 +6,7 @@
    with pieces missing: the phases in between are then passed in the same append.
 3. Run ids never decrease, neither the current one nor the desired one.
 4. A run that ended by itself while it was wanted counts as unwanted end and waits for a backoff;
-   a run that somebody asked for begins at once, with the count at 0.
+   a run that somebody asked for begins at once. Only another configuration puts the count back to 0.
 """
 
 from typing import assert_never
@@ -176,7 +176,8 @@ def _follow(state: PodState) -> tuple[PodEvent, ...]:
         return ()
     if state.goal is Goal.DELETED:
         return (PodDeleted(run=state.run),)
-    return (_next_run(state, failure_count=0),)
+    is_other = state.desired_config != state.config
+    return (_next_run(state, failure_count=0 if is_other else state.failure_count),)
 
 
 def _next_run(state: PodState, *, failure_count: int) -> PodRunStarted:

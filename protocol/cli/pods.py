@@ -1,20 +1,13 @@
-"""Commands about pods: pods, watch, logs.
+"""Commands about pods: pods, watch.
 
-1. Log files are fetched over HTTP from where the server says that they are.
+1. A pod that is gone since its job was listed is left out.
 """
 
-import asyncio
-import os
-import ssl
 import sys
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from urllib.parse import quote, urlencode
 
 from protocol.cli.connection import Connection, Failed
 from protocol.cli.exits import Exit
-from protocol.cli.names import find_job, find_pod
+from protocol.cli.names import find_job
 from protocol.cli.output import Output
 from protocol.cli.printing import as_tree, counts, print_json, print_line, print_rows, short
 from protocol.cli.watching import follow
@@ -24,15 +17,9 @@ from protocol.pb.peloton.api.v1alpha.job.stateless.svc.stateless_svc_pb2 import 
     ListPodsRequest,
 )
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc.stateless_svc_pb2_grpc import JobServiceStub
-from protocol.pb.peloton.api.v1alpha.peloton_pb2 import JobID, PodID, PodName
+from protocol.pb.peloton.api.v1alpha.peloton_pb2 import JobID
 from protocol.pb.peloton.api.v1alpha.pod.pod_pb2 import PodState, PodSummary
-from protocol.pb.peloton.api.v1alpha.pod.svc.pod_svc_pb2 import BrowsePodSandboxRequest, GetPodRequest
-from protocol.pb.peloton.api.v1alpha.pod.svc.pod_svc_pb2_grpc import PodServiceStub
 from protocol.pb.peloton.api.v1alpha.watch.svc.watch_svc_pb2 import WatchRequest
-
-POLL_S = 0.25
-"""Pause between looks at a run that has not begun."""
-CHUNK = 65536
 
 
 async def show_pods(connection: Connection, text: str, output: Output) -> Exit:
@@ -77,7 +64,7 @@ async def show_pods(connection: Connection, text: str, output: Output) -> Exit:
 
 
 async def watch(connection: Connection, output: Output, *, start: int, job: str, pods: bool) -> Exit:
-    """Print changes as they happen, for ever; on stderr, from where it goes on after an interruption."""
+    """Print changes as they happen, for ever; on stderr, when it waits and from where it goes on."""
     wanted = WatchRequest(start_revision=start)
     found = await find_job(connection, job) if job else ""
     if pods:
@@ -89,11 +76,11 @@ async def watch(connection: Connection, output: Output, *, start: int, job: str,
         if found:
             wanted.stateless_job_filter.job_ids.add(value=found)
 
-    def tell(revision: int) -> None:
-        sys.stderr.write(f"polyplane: the watch goes on from revision {revision}\n")
+    def tell(line: str) -> None:
+        sys.stderr.write(f"polyplane: {line}\n")
         sys.stderr.flush()
 
-    async for message in follow(connection, wanted, on_resume=tell):
+    async for message in follow(connection, wanted, tell=tell, patience_s=connection.timeout_s):
         if output is Output.JSON:
             tree = as_tree(message)
             tree["revision"] = message.revision
@@ -107,74 +94,4 @@ async def watch(connection: Connection, output: Output, *, start: int, job: str,
             state = short(PodState.Name(pod.status.state))
             tail = f"  {pod.status.message}" if pod.status.message else ""
             print_line(f"{message.revision}  pod/{pod.pod_name.value}  {state}  {pod.status.host}{tail}")
-    return Exit.OK
-
-
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """Where a log can be fetched, and by what right."""
-
-    url: str
-    authorization: str
-
-
-async def find_log(
-    connection: Connection, text: str, *, container: str, stderr: bool, run: int, is_followed: bool
-) -> LogFile:
-    """Find the log that is meant; one that is followed is waited for."""
-    pod = await find_pod(connection, text)
-    stub = PodServiceStub(connection.channel)
-    run = run or pod.run
-    current = (
-        await connection.read(
-            stub.GetPod, GetPodRequest(pod_name=PodName(value=pod.name), status_only=not container, limit=1)
-        )
-    ).current
-    run = run or int(current.status.pod_id.value.rpartition("-")[2])
-    request = BrowsePodSandboxRequest(
-        pod_name=PodName(value=pod.name), pod_id=PodID(value=f"{pod.name}-{run}")
-    )
-    where = None
-    while where is None:
-        try:
-            where = await connection.read(stub.BrowsePodSandbox, request)
-        except Failed as failed:
-            if failed.code is not Exit.CONFLICT or not is_followed:
-                raise
-            await asyncio.sleep(POLL_S)
-    stream = "stderr" if stderr else "stdout"
-    logs = [path for path in where.paths if path.startswith("logs/") and path.endswith(f"/{stream}")]
-    if container:
-        logs = [path for path in logs if path == f"logs/{quote(container, safe='')}/{stream}"]
-    else:
-        first = [it.name for it in current.status.containers_status]
-        logs.sort(key=lambda path: path.split("/")[1] not in {quote(name, safe="") for name in first[:1]})
-    if not logs:
-        wanted = f"container {container}" if container else "any container"
-        raise Failed(Exit.NOT_FOUND, f"pod/{pod.name}: run {run} has no {stream} of {wanted}")
-    query = f"?{urlencode({'follow': 1})}" if is_followed else ""
-    scheme = "https" if connection.is_secure else "http"
-    host = f"[{where.hostname}]" if ":" in where.hostname else where.hostname
-    path = f"/pods/{pod.name}/{run}/files/{quote(logs[0])}"
-    authorization = next((value for name, value in connection.metadata if name == "authorization"), "")
-    return LogFile(f"{scheme}://{host}:{where.port}{path}{query}", authorization)
-
-
-def print_log(log: LogFile) -> Exit:
-    """Copy a log to stdout as it is."""
-    request = urllib.request.Request(log.url)  # noqa: S310 - http or https, made above
-    if log.authorization:
-        request.add_header("authorization", log.authorization)
-    authority = os.environ.get("POLYPLANE_CA")
-    context = ssl.create_default_context(cafile=authority) if authority else None
-    try:
-        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - as above
-            while chunk := answer.read1(CHUNK):
-                sys.stdout.buffer.write(chunk)
-                sys.stdout.buffer.flush()
-    except urllib.error.HTTPError as error:
-        code = Exit.NOT_FOUND if error.code == 404 else Exit.FAILED  # noqa: PLR2004 - HTTP's "not found"
-        raise Failed(code, f"{log.url}: {error.code} {error.reason}") from None
-    except OSError as error:
-        raise Failed(Exit.UNAVAILABLE, f"{log.url}: {error}") from None
     return Exit.OK

@@ -4,6 +4,7 @@
 2. Errors are JSON: `{"error": {"code": 404, "message": "…"}}`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -79,12 +80,19 @@ def build_app(
             Route("/healthz", answer_health),
             Route("/metrics", answer_metrics),
             Route("/pods/{pod}/{run}/files", files.list_run),
-            Route("/pods/{pod}/{run}/files/{path:path}", files.serve),
+            _route_of_files(files),
             *routes,
         ],
         middleware=[Middleware(Door, authenticator=authenticator)],
         exception_handlers={HTTPException: answer_refusal, Exception: answer_fault},
     )
+
+
+def _route_of_files(files: RunFiles) -> Route:
+    """The route of single files: other than in those of Starlette, a path may have ends of lines."""
+    route = Route("/pods/{pod}/{run}/files/{path:path}", files.serve)
+    route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)
+    return route
 
 
 async def answer_refusal(_: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@
 2. With `follow=1` the answer goes on as the file grows, and ends when the run has ended.
 3. Files are read in threads, never on the loop.
 4. Of a log whose oldest part was given back to the disk, what is left is served; offsets stay.
+5. What is listed can be fetched, whatever its name; a run that never was has no list, not an empty one.
 """
 
 import asyncio
@@ -65,9 +66,12 @@ class RunFiles:
         """Answer the paths of a run's files."""
         try:
             pod, run = named(request)
-            return JSONResponse({"files": list(await self._sandboxes.files(pod, run))})
+            files = await self._sandboxes.files(pod, run)
         except FileNotFoundError:
             return refuse(404, "no such run")
+        if not files and not await self._has_been(pod, run):
+            return refuse(404, "no such run")
+        return JSONResponse({"files": list(files)})
 
     async def serve(self, request: Request) -> Response:
         """Answer a file, or the part of it that is asked for."""
@@ -123,6 +127,10 @@ class RunFiles:
         found = await self._pods.pod(pod)
         return found is None or found.run > run or (found.run == run and found.phase.is_terminal)
 
+    async def _has_been(self, pod: str, run: int) -> bool:
+        found = await self._pods.pod(pod)
+        return found is not None and run <= found.run
+
     async def _pause(self) -> None:
         try:
             async with asyncio.timeout(FOLLOW_S):
@@ -132,8 +140,8 @@ class RunFiles:
 
 
 def named(request: Request) -> tuple[str, int]:
-    """The pod and the run that a path names. Raises FileNotFoundError."""
-    pod: str = request.path_params["pod"]
+    """The pod and the run that a path names, the pod as it is called here. Raises FileNotFoundError."""
+    pod: str = request.path_params["pod"].lower()
     run: str = request.path_params["run"]
     if not RUN_FORM.fullmatch(run):
         raise FileNotFoundError(run)

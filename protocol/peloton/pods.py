@@ -78,10 +78,14 @@ class PodServicer:
     ) -> svc.RestartPodResponse:
         """Want another run of a pod."""
         name = read_pod_name(request.pod_name)
-        if request.check_sla:
-            await self._check_sla(name)
         call = self._calls.write(context, "RestartPod", request)
-        await self._gateway.execute(pod_stream(name.id), RestartPod(), call, object)
+
+        async def restart() -> RestartPod:
+            if request.check_sla:
+                await self._check_sla(name)
+            return RestartPod()
+
+        await self._gateway.execute_prepared(pod_stream(name.id), restart, call, object)
         return svc.RestartPodResponse()
 
     @unary
@@ -120,10 +124,10 @@ class PodServicer:
         async with reading(self._gateway.pod_history(name.id)) as history:
             found = await read_ran(history, run)
         if found is None:
-            raise not_found("run of the pod", request.pod_id.value or name.id)
+            raise not_found("pod", name.id)
         latest, has_run = found
         if not has_run:
-            raise Refused(Rejection(Code.WRONG_STATE, f"run {latest} of the pod has not been running"))
+            raise Refused(Rejection(Code.WRONG_STATE, f"no event tells that run {latest} of the pod ran"))
         host, port = self._http_address()
         paths = await self._sandboxes.files(name.id, latest)
         return svc.BrowsePodSandboxResponse(hostname=host, port=str(port), paths=paths)

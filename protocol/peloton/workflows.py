@@ -14,6 +14,7 @@ from actors.job.commands import (
     JobCommand,
     JobDifference,
     PauseWorkflow,
+    ReplaceJob,
     ResumeWorkflow,
 )
 from projections.jobs import JobView
@@ -23,13 +24,12 @@ from protocol.pb.peloton.api.v1alpha import peloton_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as svc
 from protocol.peloton.errors import unary
 from protocol.peloton.translate.ids import job_stream, read_job_id
-from protocol.peloton.translate.job_spec import read_job_spec
-from protocol.peloton.translate.job_status import spell_job_status, spell_spec
-from protocol.peloton.translate.patch import patch_job
+from protocol.peloton.translate.job_spec import read_changed_spec
+from protocol.peloton.translate.job_status import spell_cached_status, spell_spec
 from protocol.peloton.translate.refusal import not_found
 from protocol.peloton.translate.rules import Rules
 from protocol.peloton.translate.stored_spec import StoredSpecs
-from protocol.peloton.translate.update import read_opaque, read_replace, read_restart
+from protocol.peloton.translate.update import read_opaque, read_patch, read_replace, read_restart
 from protocol.peloton.translate.workflow import (
     spell_instance_changes,
     spell_ranges,
@@ -64,18 +64,15 @@ class WorkflowServicer:
         self, request: svc.PatchJobRequest, context: CallContext
     ) -> svc.PatchJobResponse:
         """Replace a job's spec by itself with some fields changed."""
-        job = await self._job(read_job_id(request.job_id))
-        whole = svc.ReplaceJobRequest(
-            job_id=request.job_id,
-            version=request.version,
-            spec=patch_job(self._specs.of(job.spec), request.spec),
-            secrets=request.secrets,
-            update_spec=request.update_spec,
-            opaque_data=request.opaque_data,
-        )
-        command = read_replace(whole, self._rules)
-        version = await self._change(job.id, command, self._calls.write(context, "PatchJob", request))
-        return svc.PatchJobResponse(version=version)
+        job = read_job_id(request.job_id)
+        call = self._calls.write(context, "PatchJob", request)
+
+        async def patch() -> ReplaceJob:
+            view = await self._job(job)
+            return read_patch(request, self._specs.of(view.spec), self._rules)
+
+        done = await self._gateway.execute_prepared(job_stream(job), patch, call, JobAccepted)
+        return svc.PatchJobResponse(version=peloton_pb2.EntityVersion(value=done.version))
 
     @unary
     async def RestartJob(  # noqa: N802
@@ -123,7 +120,7 @@ class WorkflowServicer:
         """Tell what ReplaceJob would change."""
         job = read_job_id(request.job_id)
         command = CompareJob(
-            expected_version=request.version.value, spec=read_job_spec(request.spec, self._rules)
+            expected_version=request.version.value, spec=read_changed_spec(request.spec, self._rules)
         )
         call = self._calls.read(context)
         told = await self._gateway.execute(job_stream(job), command, call, JobDifference)
@@ -190,7 +187,7 @@ class WorkflowServicer:
         """Tell of a job what is in memory, which is all."""
         job = await self._job(read_job_id(request.job_id))
         return svc.GetJobCacheResponse(
-            spec=spell_spec(job.spec, job.config, self._specs, job), status=spell_job_status(job)
+            spec=spell_spec(job.spec, job.config, self._specs, job), status=spell_cached_status(job)
         )
 
     async def _job(self, job: str) -> JobView:

@@ -216,7 +216,7 @@ PODS = (
     Case(
         "a deleted pod has a last view",
         (*RUNNING, pod.PodDeleted(run=1)),
-        {"phase": PodPhase.DELETED, "goal": Goal.DELETED},
+        {"phase": PodPhase.DELETED, "goal": Goal.DELETED, "run_phase": PodPhase.RUNNING},
     ),
     Case(
         "a pod created again is a new pod",

@@ -1,5 +1,6 @@
 """Laws of the read side over worlds that happen at random."""
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -14,14 +15,16 @@ from events.pod import EndReason, PodCreated, PodDeleted, PodEnded, PodPhase
 from projections.hot import HotViews
 from projections.jobs import JobView
 from projections.listing import ColdViews, TableReader
+from projections.owned import SILENT
 from projections.pods import PodView
 from projections.queries import JobQuery, PodQuery
 from projections.rows import stored_form, with_instances
 from projections.runner import Projector, replay
 from projections.tables import Tables
 from projections.view import View, fold, is_gone, is_over, stream_of
-from tests.projections.world import VIEWS, World, chance
+from tests.projections.world import NAMES, VIEWS, World, chance
 
+SPOKEN = frozenset(PodPhase) - {PodPhase.INITIALIZED, *SILENT}
 randoms = st.integers(0, 2**32).map(chance)
 
 
@@ -38,6 +41,22 @@ def stored(reader: TableReader) -> dict[str, View]:
     pods = reader.pods(PodQuery(limit=1000)).rows
     views: list[View] = [*jobs, *pods]
     return {stream_of(view): view for view in views}
+
+
+def named(world: World) -> dict[str, tuple[str, ...]]:
+    """Return the ids of all jobs that ever had a name, newest first, by name."""
+    jobs: dict[str, JobView] = {}
+    ever: dict[str, dict[str, None]] = {name: {} for name in NAMES}
+    for recorded in world.journal.reader().page(1, 100_000):
+        view = fold(jobs.get(recorded.stream), recorded) if recorded.stream.startswith("job/") else None
+        if isinstance(view, JobView):
+            jobs[recorded.stream] = view
+            ever[view.spec.name][view.id] = None
+    return {name: tuple(sorted(ids, reverse=True)) for name, ids in ever.items()}
+
+
+def named_in(rows: TableReader) -> dict[str, tuple[str, ...]]:
+    return {name: rows.jobs_named(name) for name in NAMES}
 
 
 def as_rows(views: dict[str, View]) -> dict[str, View]:
@@ -66,6 +85,7 @@ def test_rebuilt_tables_equal_live_views(random: Random, count: int, steps: int)
         projector.step()
         expected = folded(world)
         assert {stream_of(view): view for view in hot} == expected
+        assert_pods_are_with_their_jobs(hot, expected)
 
         reader = world.journal.reader()
         anew = Tables(Path(folder) / "anew", identity=world.journal.identity, head=reader.head(), codec=VIEWS)
@@ -77,6 +97,7 @@ def test_rebuilt_tables_equal_live_views(random: Random, count: int, steps: int)
             rows = TableReader(tables)
             found = stored(rows)
             assert found == as_rows(expected)
+            assert named_in(rows) == named(world)
             for stream, row in found.items():
                 known = expected[stream]
                 if isinstance(row, JobView) and isinstance(known, JobView):
@@ -86,11 +107,29 @@ def test_rebuilt_tables_equal_live_views(random: Random, count: int, steps: int)
 
 
 def assert_pods_are_with_their_jobs(hot: HotViews, expected: dict[str, View]) -> None:
-    """All pods of a job that is live are in memory."""
+    """All pods of a job that is live are in memory, and pods are counted where they are."""
     pods = [view for view in expected.values() if isinstance(view, PodView)]
-    for job in (view for view in expected.values() if isinstance(view, JobView) and not is_over(view)):
+    for job in (view for view in expected.values() if isinstance(view, JobView)):
         own = [pod for pod in pods if pod.owner == stream_of(job)]
-        assert hot.pods_of(stream_of(job)) == sorted(own, key=lambda pod: pod.instance)
+        if not is_over(job):
+            assert hot.pods_of(stream_of(job)) == sorted(own, key=lambda pod: pod.instance)
+        assert_counted(hot.counted(job), job, own)
+
+
+def assert_counted(counted: JobView, job: JobView, pods: list[PodView]) -> None:
+    """What was told counts as told; of those that are on their way it is known where they are."""
+    assert replace(counted, counts=job.counts) == job
+    actual = Counter((pod.config, pod.phase) for pod in pods)
+    for config in {config for config, _ in (*actual, *job.counts)}:
+        told, now, there = (
+            {phase: counts.get((config, phase), 0) for phase in PodPhase}
+            for counts in (job.counts, counted.counts, actual)
+        )
+        assert sum(now.values()) == sum(told.values())
+        assert {phase: now[phase] for phase in SPOKEN} == {phase: told[phase] for phase in SPOKEN}
+        on_their_way = sum(there[phase] for phase in SILENT)
+        if on_their_way <= told[PodPhase.INITIALIZED] + sum(told[phase] for phase in SILENT):
+            assert on_their_way == 0 or [now[phase] for phase in SILENT] == [there[phase] for phase in SILENT]
 
 
 @settings(max_examples=60, deadline=None)
@@ -131,6 +170,7 @@ def test_what_left_memory_is_found_and_comes_back(
         assert tables.checkpoint == reader.head()
         rows = TableReader(tables)
         assert stored(rows) == as_rows(expected)
+        assert named_in(rows) == named(world)
         rows.close()
         assert_pods_are_with_their_jobs(again, expected)
         cold.close()

@@ -4,12 +4,14 @@
 2. All chance comes from one `Random`, which hypothesis gives and shrinks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from events import host, job, pod, receipt
 from events.capacity import Resources
 from events.codec import UPCASTERS, Codec
+from events.frozen import replace
 from events.goal import Goal
 from events.job import JobPhase, WorkflowKind, WorkflowPhase
 from events.journal import Append, Committer, Entry, Journal
@@ -103,7 +105,7 @@ class World:
         )
 
     def create_job(self) -> list[Recorded]:
-        count = self.random.randrange(4)
+        count = self.random.choice((0, 1, 2, 3, 12))
         spec = self.pod_spec()
         made = job.JobSpec(
             name=self.random.choice(NAMES),
@@ -165,13 +167,7 @@ class World:
                 phase = self.random.choice((WorkflowPhase.PAUSED, WorkflowPhase.SUCCEEDED))
                 return self.append((stream, ended), (stream, job.WorkflowPhaseChanged(phase=phase)))
             case 4:
-                started = job.WorkflowStarted(
-                    kind=self.random.choice(list(WorkflowKind)),
-                    config=2,
-                    previous_config=1,
-                    options=job.WorkflowOptions(start_paused=self.random.random() < 0.5),
-                )
-                return self.append((stream, started))
+                return self.append(*((stream, each) for each in self._changes(stream)))
             case 5 if self.random.random() < 0.5:
                 del self.jobs[stream]
                 left = [(name, self.pods.pop(name)) for name in pods]
@@ -185,6 +181,24 @@ class World:
                 return self.append((stream, report))
             case _:
                 return self.append((stream, job.JobPodStartRequested(instance=0)))
+
+    def _changes(self, stream: str) -> Iterator[job.WorkflowStarted | job.WorkflowTurnedBack]:
+        """Yield what gives a job other names, one after another, or leaves it as it is."""
+        before = self.jobs[stream]
+        names = self.random.sample(NAMES, self.random.randrange(3))
+        for name in names or [""]:
+            spec = replace(before, name=name) if name else None
+            yield job.WorkflowStarted(
+                kind=self.random.choice(list(WorkflowKind)),
+                config=2,
+                previous_config=1,
+                options=job.WorkflowOptions(start_paused=self.random.random() < 0.5),
+                spec=spec,
+            )
+            self.jobs[stream] = before if spec is None else spec
+        if names and self.random.random() < 0.5:
+            self.jobs[stream] = before
+            yield job.WorkflowTurnedBack(config=3, spec=before)
 
     def register_host(self) -> list[Recorded]:
         name = f"host-{self.random.randrange(3)}"

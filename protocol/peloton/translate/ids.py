@@ -102,6 +102,11 @@ def read_pool(message: peloton_pb2.ResourcePoolID, field: str) -> str:
             raise not_found("resource pool", other)
 
 
+def read_kept_pool(message: peloton_pb2.ResourcePoolID) -> str:
+    """Return the pool that a job there is says it is in, whether or not there is such a pool."""
+    return message.value or DEFAULT_POOL
+
+
 def job_id(job: str) -> peloton_pb2.JobID:
     """Spell a job's id."""
     return peloton_pb2.JobID(value=job)

@@ -1,9 +1,11 @@
 """A job's spec as the kernel's, and the request to create it as a command.
 
-1. Checks come in the original's order: resource pool, job, pods, secrets.
+1. Checks come in the original's order: resource pool, job, pods, secrets. A job that is there keeps
+   its pool, and that it does is for the kernel to see: no other pool is looked for.
 2. The spec as given goes along as an attachment, without its revision and with retries cut to 100:
    what the kernel has no word for is read from there, and clients get it back as they sent it.
-3. Instances with equal specs share one object.
+3. Instances with equal specs share one object. Specs of instances that there are not go along in the
+   attachment alone, and are checked when the job grows: until then they say nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ from protocol.peloton.translate.bounds import (
     check_labels,
     check_text,
 )
-from protocol.peloton.translate.ids import DEFAULT_POOL_PATH, read_pool
+from protocol.peloton.translate.ids import DEFAULT_POOL_PATH, read_kept_pool, read_pool
 from protocol.peloton.translate.merging import merge_pod
 from protocol.peloton.translate.pod_spec import JobTerms, read_pod_spec
 from protocol.peloton.translate.refusal import invalid
@@ -58,8 +60,16 @@ def read_create(
 
 
 def read_job_spec(spec: stateless_pb2.JobSpec, rules: Rules, field: str = "spec") -> JobSpec:
-    """Return a job's spec; refuse what breaks a rule."""
-    pool = read_pool(spec.respool_id, f"{field}.respool_id")
+    """Return the spec of a job to be made; refuse what breaks a rule."""
+    return _read(spec, read_pool(spec.respool_id, f"{field}.respool_id"), rules, field)
+
+
+def read_changed_spec(spec: stateless_pb2.JobSpec, rules: Rules, field: str = "spec") -> JobSpec:
+    """Return the spec that a job is to have from now on; refuse what breaks a rule."""
+    return _read(spec, read_kept_pool(spec.respool_id), rules, field)
+
+
+def _read(spec: stateless_pb2.JobSpec, pool: str, rules: Rules, field: str) -> JobSpec:
     count = check_count(spec.instance_count, f"{field}.instance_count", limit=rules.instances_per_job)
     if spec.sla.revocable and not spec.sla.preemptible:
         raise invalid(f"{field}.sla.revocable", "needs sla.preemptible")
@@ -141,16 +151,14 @@ def _pods(
     spec: stateless_pb2.JobSpec, field: str, terms: JobTerms
 ) -> tuple[PodSpec | None, tuple[tuple[int, PodSpec], ...]]:
     """Return the default and the instances' own specs, all checked as they will run."""
-    own = sorted(spec.instance_spec)
-    if own and own[-1] >= spec.instance_count:
-        raise invalid(f"{field}.instance_spec[{own[-1]}]", "must be of an instance below instance_count")
+    own = sorted(each for each in spec.instance_spec if each < spec.instance_count)
     is_default_used = len(own) < spec.instance_count
     if is_default_used and not spec.HasField("default_spec"):
         raise invalid(f"{field}.default_spec", "must be set unless every instance has an instance_spec")
     default: PodSpec | None = None
     if is_default_used or (spec.HasField("default_spec") and not own):
         default = read_pod_spec(spec.default_spec, f"{field}.default_spec", terms)
-        is_only_first = spec.instance_count - len(own) <= 1 and 0 not in spec.instance_spec
+        is_only_first = spec.instance_count - len(own) <= 1 and 0 not in own
         if spec.default_spec.controller and not is_only_first:
             raise invalid(f"{field}.default_spec.controller", "must be set on instance 0 alone")
     known: dict[bytes, PodSpec] = {}

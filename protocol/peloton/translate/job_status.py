@@ -1,7 +1,7 @@
 """Jobs as the wire has them: status, summary, the whole.
 
 1. Counts name every pod state, also those that no pod is in: a reader need not ask whether a key
-   is there. Pods that exist and have not reported count as INITIALIZED.
+   is there.
 2. A summary is sent at every change of a job to every watcher: its size and cost do not depend on
    the number of pods.
 """
@@ -93,6 +93,15 @@ def spell_job_status(job: JobView, *, named: int | None = None) -> stateless_pb2
             for version, states in by_config.items()
         },
     )
+
+
+def spell_cached_status(job: JobView) -> stateless_pb2.JobStatus:
+    """Spell how a job stands in memory: there, versions of a workflow are those of pods."""
+    status = spell_job_status(job)
+    if job.workflows:
+        status.workflow_status.version.value = pod_version(job.workflows[-1].config)
+        status.workflow_status.prev_version.value = pod_version(job.workflows[-1].previous_config)
+    return status
 
 
 def spell_current_workflow(job: JobView) -> stateless_pb2.WorkflowInfo | None:

@@ -1,4 +1,4 @@
-"""What a pod's past says: its events of one run, its earlier runs, whether a run ever ran.
+"""What a pod's past says: its events of one run, its earlier runs, whether they tell that a run ran.
 
 1. A history is read once, oldest first; no more is kept of it than the answer needs.
 2. An event is told for each change of state, goal, run wanted, version or message; what changed only
@@ -10,7 +10,7 @@
 from collections import deque
 from collections.abc import AsyncIterator
 
-from events.pod import PodPhase, PodRunForgotten, PodRunning
+from events.pod import PodPhase, PodRunForgotten
 from events.record import Recorded
 from projections.pods import PodView
 from protocol.pb.peloton.api.v1alpha import peloton_pb2
@@ -63,18 +63,20 @@ async def read_previous(history: History, current: int, limit: int) -> list[PodV
 
 
 async def read_ran(history: History, run: int | None) -> tuple[int, bool] | None:
-    """Return a run, the latest when None is given, and whether all its containers ever ran.
+    """Return a run, the latest when None is given, and whether its events tell that it was running.
 
-    None when the pod never had such a run.
+    None when there never was such a pod.
     """
     found: tuple[int, bool] | None = None
+    before: tuple[object, ...] | None = None
     async for recorded, pod in history:
-        if run is not None and pod.run != run:
-            if pod.run > run:
-                break
-            continue
-        has_run = found is not None and found[0] == pod.run and found[1]
-        found = pod.run, has_run or isinstance(recorded.event, PodRunning)
+        wanted, now = pod.run if run is None else run, _seen(pod)
+        has_run = found == (wanted, True)
+        if isinstance(recorded.event, PodRunForgotten) and recorded.event.run == wanted:
+            has_run = False
+        elif pod.run == wanted and now != before and pod.run_phase is PodPhase.RUNNING:
+            has_run = True
+        found, before = (wanted, has_run), now
     return found
 
 
@@ -82,7 +84,7 @@ def spell_pod_event(pod: PodView, at: int) -> pod_pb2.PodEvent:
     """Spell one stored change of a pod."""
     return pod_pb2.PodEvent(
         pod_id=pod_id(pod.id, pod.run),
-        actual_state=POD_STATE_NAMES[pod.phase],
+        actual_state=POD_STATE_NAMES[pod.run_phase],
         desired_state=pod_pb2.PodState.Name(POD_GOALS[pod.goal]),
         timestamp=rfc3339(at),
         version=peloton_pb2.EntityVersion(value=pod_version(pod.config)),
@@ -101,4 +103,4 @@ def spell_pod_event(pod: PodView, at: int) -> pod_pb2.PodEvent:
 
 def _seen(pod: PodView) -> tuple[object, ...]:
     """Return what an event is told for; health follows the phase."""
-    return pod.phase, pod.goal, pod.desired_run, pod.config, pod.desired_config, pod.message
+    return pod.run_phase, pod.goal, pod.desired_run, pod.config, pod.desired_config, pod.message

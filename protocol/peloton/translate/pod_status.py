@@ -3,6 +3,7 @@
 1. A status is of one run. `prev_pod_id` of a first run is unset here, and ends in `-0` in events.
 2. A pod that cannot be placed shows why as its reason while PENDING; else the reason is one word.
 3. Health is DISABLED while a run lives, for nothing checks it, and INVALID after its end.
+4. DELETED is told as a goal only: the state of a pod that is gone is the one in which its run ended.
 """
 
 from events.pod import ContainerSpec, PodPhase
@@ -31,7 +32,7 @@ def spell_pod_summary(pod: PodView) -> pod_pb2.PodSummary:
 def spell_pod_status(pod: PodView) -> pod_pb2.PodStatus:
     """Spell how one run of a pod stands."""
     return pod_pb2.PodStatus(
-        state=POD_STATES[pod.phase],
+        state=POD_STATES[pod.run_phase],
         pod_id=pod_id(pod.id, pod.run),
         start_time=rfc3339(pod.started_at),
         completion_time=rfc3339(pod.ended_at),
@@ -66,7 +67,7 @@ def reason_of(pod: PodView) -> str:
 
 def health_of(pod: PodView) -> pod_pb2.HealthState.ValueType:
     """Say whether the run is well."""
-    return pod_pb2.HEALTH_STATE_INVALID if pod.phase.is_terminal else pod_pb2.HEALTH_STATE_DISABLED
+    return pod_pb2.HEALTH_STATE_INVALID if pod.run_phase.is_terminal else pod_pb2.HEALTH_STATE_DISABLED
 
 
 def spell_containers(pod: PodView) -> list[pod_pb2.ContainerStatus]:
@@ -117,9 +118,9 @@ def _state_of(pod: PodView, view: ContainerView) -> pod_pb2.ContainerState.Value
     match view.phase:
         case ContainerPhase.PENDING if pod.phase in _ON_ITS_WAY:
             return pod_pb2.CONTAINER_STATE_LAUNCHED
-        case ContainerPhase.PENDING if pod.phase is PodPhase.KILLED:
+        case ContainerPhase.PENDING if pod.run_phase is PodPhase.KILLED:
             return pod_pb2.CONTAINER_STATE_KILLED
-        case ContainerPhase.PENDING if pod.phase.is_terminal:
+        case ContainerPhase.PENDING if pod.run_phase.is_terminal:
             return pod_pb2.CONTAINER_STATE_FAILED
         case ContainerPhase.RUNNING if pod.phase is PodPhase.KILLING:
             return pod_pb2.CONTAINER_STATE_KILLING

@@ -11,13 +11,14 @@ from protocol.pb.peloton.api.v1alpha import peloton_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as svc
 from protocol.peloton.translate.bounds import TEXT_LENGTH, check_text
-from protocol.peloton.translate.job_spec import check_secrets, read_job_spec
+from protocol.peloton.translate.job_spec import check_secrets, read_changed_spec
+from protocol.peloton.translate.patch import patch_job
 from protocol.peloton.translate.rules import Rules
 
 
 def read_replace(request: svc.ReplaceJobRequest, rules: Rules) -> ReplaceJob:
     """Return the command that replaces a job's spec."""
-    spec = read_job_spec(request.spec, rules)
+    spec = read_changed_spec(request.spec, rules)
     check_secrets(request.secrets, "secrets")
     return ReplaceJob(
         expected_version=request.version.value,
@@ -25,6 +26,18 @@ def read_replace(request: svc.ReplaceJobRequest, rules: Rules) -> ReplaceJob:
         options=_read_options(request.update_spec),
         opaque=_text(request.opaque_data),
     )
+
+
+def read_patch(request: svc.PatchJobRequest, stored: stateless_pb2.JobSpec, rules: Rules) -> ReplaceJob:
+    """Return the command that replaces a job's spec by itself, as it is stored, with some fields changed."""
+    whole = svc.ReplaceJobRequest(
+        version=request.version,
+        spec=patch_job(stored, request.spec),
+        secrets=request.secrets,
+        update_spec=request.update_spec,
+        opaque_data=request.opaque_data,
+    )
+    return read_replace(whole, rules)
 
 
 def read_restart(request: svc.RestartJobRequest) -> RestartJob:

@@ -315,6 +315,32 @@ def test_a_pod_is_started_through_its_job() -> None:
     assert job(2, batch_size=1).refused(StartJobPod(instance=1)).code is Code.NOT_FOUND
 
 
+@pytest.mark.parametrize("is_stopped_as_a_whole", [True, False])
+@pytest.mark.parametrize("is_started_as_a_whole", [True, False])
+def test_a_killed_job_that_is_started_is_pending_until_something_happens_to_a_pod(
+    *, is_stopped_as_a_whole: bool, is_started_as_a_whole: bool
+) -> None:
+    subject = running()
+    if is_stopped_as_a_whole:
+        subject.decided(StopJob(expected_version="1-1-1"))
+    for instance in (0, 1):
+        subject.decided(report(instance, P.KILLED, goal=Goal.KILLED))
+    version = state_of(subject).version
+    assert state_of(subject).phase is JobPhase.KILLED
+    start = StartJob(expected_version=version) if is_started_as_a_whole else StartJobPod(instance=0)
+    assert subject.decided(start).events[-1] == JobPhaseChanged(phase=JobPhase.PENDING)
+    version = state_of(subject).version
+    assert subject.refused(DeleteJob(expected_version=version)).code is Code.WRONG_STATE
+    for told in (
+        report(0, P.KILLED),  # wanted again, as the last run left it
+        report(0, P.INITIALIZED, run=2),
+        report(0, P.KILLED, run=2, goal=Goal.KILLED),
+    ):
+        assert state_of(subject).phase is JobPhase.PENDING
+        subject.decided(told)
+    assert state_of(subject).phase is JobPhase.KILLED
+
+
 PHASES: list[tuple[Sequence[PodPhase], JobPhase]] = [
     ((P.RUNNING, P.PENDING), JobPhase.RUNNING),
     ((P.PENDING, P.STARTING), JobPhase.PENDING),

@@ -13,6 +13,7 @@ from actors.job.commands import (
     ReplaceJob,
     RestartJob,
     ResumeWorkflow,
+    StartJobPod,
     StopJob,
     WorkflowCommand,
 )
@@ -238,6 +239,7 @@ def test_a_removed_pod_comes_back_with_its_run_numbers() -> None:
     back = become(subject, spec(3, ONE), batch_size=1)
     assert WorkflowPlanned(added=((1, 2),)) in back.events
     assert WorkflowAdvanced(instances=(2, 2)) in back.events  # the other is still leaving
+    assert subject.refused(StartJobPod(instance=1)).code is Code.BEING_DELETED
     assert subject.decided(told(2, P.RUNNING, 3, run=1)).events[1:2] == (
         WorkflowInstanceEnded(instance=2, has_failed=False),
     )

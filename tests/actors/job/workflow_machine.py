@@ -19,6 +19,7 @@ from actors.job.difference import runs_alike, surely_specs_of
 from actors.job.phases import derive
 from actors.job.state import Workflow
 from actors.kernel.decider import Code, Decision, Rejection
+from actors.pod import PodState
 from actors.pod.commands import RestartPod, StartPod, StopPod
 from events.frozen import replace
 from events.goal import Goal
@@ -36,7 +37,7 @@ from events.ranges import numbers, size
 from events.record import Envelope, Recorded
 from projections import jobs
 from projections.jobs import JobView
-from tests.actors.job.machine import JOB, creation
+from tests.actors.job.machine import JOB, check_phase, creation
 from tests.actors.pod.machine import ONE, TWO
 from tests.actors.world import World
 
@@ -147,7 +148,12 @@ class WorkflowMachine(RuleBasedStateMachine):
 
     @rule(instance=st.integers(0, 3))
     def start_pod(self, instance: int) -> None:
-        self.world.ask(JOB, StartJobPod(instance=instance))
+        """A start is granted of a pod that is there to stay, and of no other, as the pod itself would."""
+        outcome = self.world.ask(JOB, StartJobPod(instance=instance))
+        if isinstance(outcome, Decision):
+            pod = self.world.subject(f"pod/1-{instance}").state
+            assert isinstance(pod, PodState)
+            assert pod.goal is not Goal.DELETED or pod.phase is PodPhase.DELETED  # which is made again
 
     @rule(choices=st.lists(st.integers(0, 20), min_size=1, max_size=40))
     def deliver(self, choices: list[int]) -> None:
@@ -170,7 +176,7 @@ class WorkflowMachine(RuleBasedStateMachine):
             return
         subject, state = self.world.subject(JOB), self.world.job()
         subject.check_fold()
-        assert state.phase is derive(state, state.phase)
+        check_phase(self.world)
         for phase in PodPhase:
             assert state.count(phase) == sum(each.phase is phase for each in state.pods.values())
         workflow = state.workflow
@@ -221,6 +227,7 @@ class WorkflowMachine(RuleBasedStateMachine):
         workflow = state.workflow
         assert workflow is not None
         assert not workflow.is_active
+        assert state.phase is derive(state, state.phase)
         WorkflowMachine.taken |= self.world.subject(JOB).edges
         for each in self.world.entities.values():
             each.check_fold()

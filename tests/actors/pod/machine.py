@@ -77,7 +77,16 @@ class PodMachine(RuleBasedStateMachine):
         outcome = self.pod.ask(command, now=1_000_000)
         if isinstance(outcome, Rejection):
             assert self.state is before
+        self.check_count(before)
         return outcome
+
+    def check_count(self, before: PodState) -> None:
+        """Failures add up, whoever asks for runs; a run of another configuration forgets them."""
+        state = self.state
+        if state.run != before.run and state.config != before.config:
+            assert state.failure_count == 0
+        else:
+            assert state.failure_count - before.failure_count in (0, 1)
 
     def wish(self, command: PodCommand, goal: Goal) -> None:
         outcome = self.ask(command)

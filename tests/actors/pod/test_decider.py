@@ -196,7 +196,19 @@ CASES: list[tuple[str, tuple[PodCommand, ...], PodCommand, tuple[PodEvent, ...]]
         "is restarted in its backoff",
         (*UP, exit_of(code=1), END),
         RestartPod(),
-        (wanted(Goal.RUNNING, 2), rerun()),
+        (wanted(Goal.RUNNING, 2), rerun(count=1)),
+    ),
+    (
+        "is started again after failures",
+        (*UP, exit_of(code=1), END, StopPod()),
+        StartPod(),
+        (wanted(Goal.RUNNING, 2), rerun(count=1)),
+    ),
+    (
+        "is reconfigured after failures",
+        (*UP, exit_of(code=1), END),
+        UPDATE,
+        (wanted(Goal.RUNNING, 2), MOVED, rerun(TWO, config=2)),
     ),
     (
         "is stopped when its restart is on the way",
@@ -314,7 +326,7 @@ def test_a_pod_that_runs_once_stays_ended() -> None:
     assert (pod.state.phase, pod.state.restart_at) == (P.SUCCEEDED, 0)
     assert is_finished(pod.state)
     assert pod.decided(StartPod()) == Decision()
-    assert pod.decided(RestartPod()).events[1:] == (rerun(ONCE),)
+    assert pod.decided(RestartPod()).events[1:] == (rerun(ONCE, count=1),)
 
 
 def test_nothing_is_asked_of_a_pod_that_never_was() -> None:

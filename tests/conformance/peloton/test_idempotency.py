@@ -3,7 +3,9 @@
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import grpc
 import pytest
 from google.protobuf.message import Message
 
@@ -17,6 +19,7 @@ from tests.conformance.peloton.client import (
     Code,
     entity,
     job_id,
+    pod_id,
     pod_name,
     refused,
     unique,
@@ -25,6 +28,7 @@ from tests.conformance.peloton.client import (
 from tests.conformance.peloton.server import QUICK, SIMULATED, Server
 from tests.protocol.peloton.messages import job
 
+READING = ("Get", "List", "Query", "Refresh", "Browse")
 RUNNING, KILLED = pod_pb2.POD_STATE_RUNNING, pod_pb2.POD_STATE_KILLED
 Send = Callable[[Client, str], Message]
 
@@ -57,11 +61,24 @@ def head(client: Client) -> int:
 
 def mutations(client: Client) -> dict[str, Send]:
     """Every call that changes something, ready to be sent; each would be refused or act the second time."""
-    first, second, third = (client.run(job(instance_count=2)) for _ in range(3))
+    first, second, third, fourth, fifth, sixth, seventh, eighth, ninth = (
+        client.run(job(instance_count=2)) for _ in range(9)
+    )
     start = jobs_svc.StartJobRequest(job_id=job_id(first.id), version=entity("1-1-1"))
     stop = jobs_svc.StopJobRequest(job_id=job_id(second.id), version=entity("1-1-1"))
     delete = jobs_svc.DeleteJobRequest(job_id=job_id(third.id), version=entity("1-1-1"), force=True)
-    restart_pod = pods_svc.RestartPodRequest(pod_name=pod_name(f"{first.id}-0"))
+    fewer = job(instance_count=1)
+    replace = jobs_svc.ReplaceJobRequest(job_id=job_id(fourth.id), version=entity("1-1-1"), spec=fewer)
+    patched = stateless_pb2.JobSpec(owner="bob")
+    patch = jobs_svc.PatchJobRequest(job_id=job_id(fifth.id), version=entity("1-1-1"), spec=patched)
+    restart = jobs_svc.RestartJobRequest(job_id=job_id(sixth.id), version=entity("1-1-1"))
+    pause = jobs_svc.PauseJobWorkflowRequest(job_id=job_id(seventh.id), version=entity("1-1-1"))
+    resume = jobs_svc.ResumeJobWorkflowRequest(job_id=job_id(eighth.id), version=entity("1-1-1"))
+    abort = jobs_svc.AbortJobWorkflowRequest(job_id=job_id(ninth.id), version=entity("1-1-1"))
+    forget = pods_svc.DeletePodEventsRequest(
+        pod_name=pod_name(f"{seventh.id}-0"), pod_id=pod_id(f"{seventh.id}-0-1")
+    )
+    restart_pod = pods_svc.RestartPodRequest(pod_name=pod_name(f"{first.id}-0"), check_sla=True)
     stop_pod = pods_svc.StopPodRequest(pod_name=pod_name(f"{first.id}-1"))
     killed = client.run(job(instance_count=1))
     client.stop_pod(f"{killed.id}-0")
@@ -72,10 +89,52 @@ def mutations(client: Client) -> dict[str, Send]:
         "StartJob": lambda it, key: it.jobs.StartJob(start, metadata=keyed(key), timeout=60),
         "StopJob": lambda it, key: it.jobs.StopJob(stop, metadata=keyed(key), timeout=60),
         "DeleteJob": lambda it, key: it.jobs.DeleteJob(delete, metadata=keyed(key), timeout=60),
+        "ReplaceJob": lambda it, key: it.jobs.ReplaceJob(replace, metadata=keyed(key), timeout=60),
+        "PatchJob": lambda it, key: it.jobs.PatchJob(patch, metadata=keyed(key), timeout=60),
+        "RestartJob": lambda it, key: it.jobs.RestartJob(restart, metadata=keyed(key), timeout=60),
+        "PauseJobWorkflow": lambda it, key: it.jobs.PauseJobWorkflow(pause, metadata=keyed(key), timeout=60),
+        "ResumeJobWorkflow": lambda it, key: it.jobs.ResumeJobWorkflow(
+            resume, metadata=keyed(key), timeout=60
+        ),
+        "AbortJobWorkflow": lambda it, key: it.jobs.AbortJobWorkflow(abort, metadata=keyed(key), timeout=60),
+        "DeletePodEvents": lambda it, key: it.pods.DeletePodEvents(forget, metadata=keyed(key), timeout=60),
         "RestartPod": lambda it, key: it.pods.RestartPod(restart_pod, metadata=keyed(key), timeout=60),
         "StopPod": lambda it, key: it.pods.StopPod(stop_pod, metadata=keyed(key), timeout=60),
         "StartPod": lambda it, key: it.pods.StartPod(start_pod, metadata=keyed(key), timeout=60),
     }
+
+
+def methods() -> set[str]:
+    """Every method of jobs and pods that changes something."""
+    services = (
+        jobs_svc.DESCRIPTOR.services_by_name["JobService"],
+        pods_svc.DESCRIPTOR.services_by_name["PodService"],
+    )
+    names = {name for service in services for name in service.methods_by_name}
+    return {name for name in names if not name.startswith(READING)}
+
+
+def test_a_call_with_a_key_is_done_once_whatever_came_later(client: Client) -> None:
+    """Neither a contradicting change nor the end of what it was about makes of a repeat another answer."""
+    calls = mutations(client)
+    assert calls.keys() == methods()
+    keys = {name: unique(name) for name in calls}
+    answers = {name: send(client, keys[name]) for name, send in calls.items()}
+    for listed in client.jobs.ListJobs(jobs_svc.ListJobsRequest(), timeout=60):
+        (summary,) = listed.jobs
+        bounded = job(instance_count=1, sla=stateless_pb2.SlaSpec(maximum_unavailable_instances=1))
+        request = jobs_svc.ReplaceJobRequest(
+            job_id=summary.job_id, version=summary.status.version, spec=bounded
+        )
+        with suppress(grpc.RpcError):  # some are on their way out, or are being restarted
+            client.jobs.ReplaceJob(request, timeout=60)
+    assert {name: send(client, keys[name]) for name, send in calls.items()} == answers
+    for listed in client.jobs.ListJobs(jobs_svc.ListJobsRequest(), timeout=60):
+        (summary,) = listed.jobs
+        with suppress(grpc.RpcError):  # some are gone already
+            client.delete(summary.job_id.value, summary.status.version.value, force=True)
+            client.await_deleted(summary.job_id.value)
+    assert {name: send(client, keys[name]) for name, send in calls.items()} == answers
 
 
 def test_a_call_with_a_key_is_done_once_also_after_the_end_of_the_server(kept: Server) -> None:
@@ -146,9 +205,12 @@ def test_a_failed_attempt_binds_nothing(client: Client) -> None:
     with refused(Code.NOT_FOUND):
         nobody = jobs_svc.StopJobRequest(job_id=job_id(str(uuid.uuid4())), version=entity("1-1-1"))
         client.jobs.StopJob(nobody, metadata=keyed(key))
+    with refused(Code.NOT_FOUND):
+        unknown = jobs_svc.PatchJobRequest(job_id=job_id(str(uuid.uuid4())), version=entity("1-1-1"))
+        client.jobs.PatchJob(unknown, metadata=keyed(key))
     right = jobs_svc.StopJobRequest(job_id=job_id(made.id), version=entity("1-1-1"))
-    assert client.jobs.StopJob(right, metadata=keyed(key)).version.value == "1-2-1"
-    assert client.jobs.StopJob(right, metadata=keyed(key)).version.value == "1-2-1"
+    for _ in range(2):
+        assert client.jobs.StopJob(right, metadata=keyed(key), timeout=60).version.value == "1-2-1"
     with refused(Code.ALREADY_EXISTS):
         client.jobs.StopJob(wrong, metadata=keyed(key))
 

@@ -1,8 +1,10 @@
 """Finding jobs and pods: by name, by filter, in order, page by page."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -76,6 +78,18 @@ def test_a_name_has_every_id_that_ever_had_it_newest_first(client: Client) -> No
     for nobody in ("", name[:-1], name.upper()):
         with refused(Code.NOT_FOUND):
             named(client, nobody)
+
+
+def test_a_job_is_found_under_every_name_it_had(client: Client) -> None:
+    names = [unique() for _ in range(5)]
+    made = client.create(job(name=names[0], instance_count=0))
+    version = peloton_pb2.EntityVersion(value=made.version)
+    for name in names[1:]:  # so fast that whoever keeps names sees the last alone
+        request = svc.ReplaceJobRequest(
+            job_id=job_id(made.id), version=version, spec=job(name=name, instance_count=0)
+        )
+        version = client.jobs.ReplaceJob(request).version
+    assert [named(client, name) for name in names] == [[made.id]] * 5
 
 
 def test_a_page_has_ten_jobs_newest_first(client: Client, tag: str) -> None:
@@ -216,8 +230,11 @@ def test_filters_by_time(client: Client) -> None:
     assert between(times[1], times[1]) == []
     with refused(Code.INVALID_ARGUMENT, "creation_time_range"):
         between(times[2], times[0])
-    completed = peloton_pb2.TimeRange(min=times[0])
-    assert found(client, name=name, completion_time_range=completed) == newest_first
+    client.run(job(name=name, instance_count=1))  # has not completed
+    ever = (Timestamp(seconds=-1), Timestamp(), times[0], None), (Timestamp(seconds=2**32), None)
+    for first, last in product(*ever):
+        completed = peloton_pb2.TimeRange(min=first, max=last)
+        assert found(client, name=name, completion_time_range=completed) == newest_first
 
 
 def test_list_jobs_tells_each_job_once(client: Client, tag: str) -> None:
@@ -286,6 +303,40 @@ def test_a_pod_that_waits_says_why_in_every_list(client: Client) -> None:
     assert "gpu" in row.status.reason
     (answer,) = client.jobs.ListPods(svc.ListPodsRequest(job_id=job_id(made.id)))
     assert answer.pods[0].status.reason == row.status.reason
+
+
+def test_a_job_counts_its_pods_where_every_list_has_them(client: Client) -> None:
+    """Pods that wait, that run and that were stopped: all that tells of the job agrees."""
+    placed = pod(container(resource=pod_pb2.ResourceSpec(cpu_limit=0.1)))
+    spec = job(
+        name=unique(),
+        instance_count=12,
+        default_spec=pod(container(resource=pod_pb2.ResourceSpec(gpu_limit=1))),
+        instance_spec=dict.fromkeys(range(3), placed),
+    )
+    made = client.create(spec)
+    client.await_pods(made.id, "RUNNING", 3)
+    client.stop_pod(f"{made.id}-0")
+    client.await_pods(made.id, "KILLED", 1)
+    for number in range(3, 12):
+        client.await_pod(f"{made.id}-{number}", lambda it: it.state == pod_pb2.POD_STATE_PENDING)
+    request = svc.ListPodsRequest(job_id=job_id(made.id))
+    states = [pod_.status.state for it in client.jobs.ListPods(request) for pod_ in it.pods]
+    counts = Counter(pod_pb2.PodState.Name(state) for state in states)
+    assert counts == {"POD_STATE_PENDING": 9, "POD_STATE_RUNNING": 2, "POD_STATE_KILLED": 1}
+    cached = client.jobs.GetJobCache(svc.GetJobCacheRequest(job_id=job_id(made.id))).status
+    summaries = (
+        client.read(made.id, summary_only=True).summary,
+        *query(client, name=spec.name).records,
+        *(it for answer in client.jobs.ListJobs(svc.ListJobsRequest()) for it in answer.jobs),
+    )
+    told = [each.status for each in summaries if each.job_id.value == made.id]
+    assert len(told) == 3
+    for status in (client.get(made.id).status, cached, *told):
+        assert Counter({state: count for state, count in status.pod_stats.items() if count}) == counts
+        by_config = status.pod_stats_by_configuration_version
+        assert {version: dict(each.state_stats) for version, each in by_config.items()} == {"1-0-0": counts}
+        assert dict(status.pod_configuration_version_stats) == {"1-0-0": 12}
 
 
 def moment(text: str) -> Timestamp:

@@ -257,8 +257,9 @@ def test_files_of_a_run_are_told_and_served(processes: Server, working: Client) 
     hidden = ("sandbox/l", "sandbox/../record/order", "record/order", "sandbox/d", "../../lock", "sandbox/no")
     for path in hidden:
         assert processes.get(f"/pods/{name}/1/files/{path}")[0] == 404
-    with refused(Code.NOT_FOUND):
+    with refused(Code.ABORTED):
         browse(working, name, f"{name}-2")
+    assert processes.get(f"/pods/{name}/2/files")[0] == 404
     remove(working, made)
     deadline = monotonic() + WAIT_S  # no watch tells when the files are gone
     while processes.get(f"/pods/{name}/1/files/sandbox/d/f")[0] != 404:

@@ -1,5 +1,6 @@
 """The server ends, by order or by accident, and comes back: nothing is lost, nothing runs twice."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from protocol.pb.peloton.api.v1alpha.host.svc import host_svc_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as svc
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
-from tests.conformance.peloton.client import Client, Code, job_id, refused, watch_jobs, watch_pods
+from tests.actors.effects.engines.ear import gone
+from tests.conformance.peloton.client import Client, Code, entity, job_id, refused, watch_jobs, watch_pods
 from tests.conformance.peloton.server import PROCESSES, QUICK, SIMULATED, Server, host, hosts
 from tests.conformance.peloton.test_processes import first_line, is_running
 from tests.protocol.peloton.messages import container, job, pod
@@ -89,6 +91,21 @@ def test_processes_outlive_the_server_and_are_taken_over(
     client.await_deleted(made.id)
 
 
+@pytest.mark.parametrize("end", [drain, crash])
+def test_a_server_that_keeps_nothing_takes_its_pods_along(
+    tmp_path: Path, end: Callable[[Server], None]
+) -> None:
+    """However it ends: nobody could reach them any more."""
+    server = Server(tmp_path, PROCESSES + QUICK)
+    server.start()
+    client = Client(server.grpc)
+    made = client.run(job(default_spec=pod(container(LINE, name="main"))))
+    numbers = [int(first_line(server, f"{made.id}-{number}", "logs/main/stdout")) for number in range(3)]
+    end(server)
+    for number in numbers:
+        asyncio.run(gone(number))
+
+
 def last_running(client: Client, count: int) -> int:
     """The revision at which the last of so many pods began to run."""
     running: set[str] = set()
@@ -110,6 +127,11 @@ def test_everything_told_is_told_again(kept: Server, end: Callable[[Server], Non
     gone = client.create(job(name="kept", instance_count=1))
     client.delete(gone.id, gone.version, force=True)
     client.await_deleted(gone.id)
+    renamed = client.create(job(name="kept", instance_count=0))
+    other = svc.ReplaceJobRequest(
+        job_id=job_id(renamed.id), version=entity(renamed.version), spec=job(name="other", instance_count=0)
+    )
+    client.jobs.ReplaceJob(other)
 
     def everything() -> list[object]:
         client = Client(kept.grpc)
@@ -125,6 +147,7 @@ def test_everything_told_is_told_again(kept: Server, end: Callable[[Server], Non
         ]
 
     before = everything()
+    assert len(client.jobs.GetJobIDFromJobName(svc.GetJobIDFromJobNameRequest(job_name="kept")).job_id) == 3
     end(kept)
     kept.start()
     assert everything() == before

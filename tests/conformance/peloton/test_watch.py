@@ -29,6 +29,12 @@ from tests.protocol.peloton.messages import container, job, label, pod
 
 Message = watch_svc_pb2.WatchResponse
 DELETED, GONE = stateless_pb2.JOB_STATE_DELETED, pod_pb2.POD_STATE_DELETED
+ENDED = (
+    pod_pb2.POD_STATE_SUCCEEDED,
+    pod_pb2.POD_STATE_FAILED,
+    pod_pb2.POD_STATE_LOST,
+    pod_pb2.POD_STATE_KILLED,
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,10 @@ def all_gone(count: int) -> Callable[[Message], bool]:
     gone: set[str] = set()
 
     def is_last(message: Message) -> bool:
-        gone.update(it.pod_name.value for it in message.pods if it.status.state == GONE)
+        for it in message.pods:
+            assert it.status.state != GONE  # that is a goal, and no state of a run
+            if it.status.state in ENDED and it.status.desired_state == GONE:
+                gone.add(it.pod_name.value)
         return len(gone) == count
 
     return is_last

@@ -1,5 +1,7 @@
 """Updates and restarts of a running job, as a foreign client sees them."""
 
+import uuid
+
 import pytest
 
 from protocol.pb.mesos.v1 import mesos_pb2
@@ -192,13 +194,49 @@ def test_a_failing_update_rolls_back(working: Client) -> None:
 
 def test_a_patch_changes_what_it_says(client: Client) -> None:
     made = client.run(job(instance_count=1))
-    request = svc.PatchJobRequest(
-        job_id=job_id(made.id), version=entity(made.version), spec=stateless.JobSpec(instance_count=2)
-    )
-    assert client.jobs.PatchJob(request).version.value == "2-1-2"
+    assert patch(client, made.id, made.version, stateless.JobSpec(instance_count=2)) == "2-1-2"
     client.await_pods(made.id, "RUNNING", 2)
     assert client.get(made.id).spec.default_spec.containers[0].command.value == "sleep 60"
     assert run_of(client, f"{made.id}-0") == "1"
+
+
+def patch(client: Client, made: str, version: str, spec: stateless.JobSpec) -> str:
+    """Change what a spec says of a job; answers its new version."""
+    request = svc.PatchJobRequest(job_id=job_id(made), version=entity(version), spec=spec)
+    return client.jobs.PatchJob(request).version.value
+
+
+def test_a_patch_shrinks_a_job_and_what_it_had_for_the_instances_comes_back(client: Client) -> None:
+    own = {each: pod_pb2.PodSpec(kill_grace_period_seconds=each) for each in (1, 2, 7)}
+    made = client.run(job(instance_count=3, instance_spec=own))
+    version = made.version
+    for count in (1, 3):
+        spec = stateless.JobSpec(instance_count=count)
+        version = patch(client, made.id, version, spec)
+        await_workflow(client, made.id, stateless.WORKFLOW_STATE_SUCCEEDED)
+        info = client.await_pods(made.id, "RUNNING", count)
+        assert sorted(info.spec.instance_spec) == [1, 2, 7]
+        assert len(list(client.jobs.ListPods(svc.ListPodsRequest(job_id=job_id(made.id))))) == count
+    assert client.pod(f"{made.id}-2").current.spec.kill_grace_period_seconds == 2
+    assert [run_of(client, f"{made.id}-{each}") for each in range(3)] == ["1", "2", "2"]
+
+
+@pytest.mark.parametrize("pool", ["root", "nowhere", "/default", "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0001"])
+def test_a_job_keeps_its_pool(client: Client, pool: str) -> None:
+    made = client.create(job(instance_count=1))
+    there, nobody = (peloton_pb2.ResourcePoolID(value=each) for each in ("default", pool))
+    moved = job(instance_count=2, respool_id=nobody)
+    for send in (replace, diff):
+        with refused(Code.INVALID_ARGUMENT, "pool"):
+            send(client, made.id, made.version, moved)
+    with refused(Code.INVALID_ARGUMENT, "pool"):
+        patch(client, made.id, made.version, stateless.JobSpec(respool_id=nobody))
+    with refused(Code.ABORTED, "unexpected entity version"):
+        replace(client, made.id, "9-9-9", moved)
+    with refused(Code.NOT_FOUND):
+        replace(client, str(uuid.uuid4()), made.version, moved)
+    assert client.get(made.id).status.version.value == made.version
+    assert replace(client, made.id, made.version, job(instance_count=2, respool_id=there)) == "2-1-2"
 
 
 def test_history_is_pruned(client: Client) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -93,6 +94,49 @@ async def test_a_file_is_served_whole_or_in_part(tmp_path: Path) -> None:
         assert (status, json.loads(body)["files"]) == (200, ["logs/main/stdout", "sandbox/deep/file"])
         status, body = await get(address, f"{path}/logs/main/stdout?offset=-1")
         assert (status, b"offset: " in body) == (400, True)
+
+
+@pytest.mark.asyncio
+async def test_whatever_is_listed_can_be_fetched(tmp_path: Path) -> None:
+    names = (
+        "a b",
+        "a\nb",
+        "\n",
+        "end\n",
+        "\r",
+        "\t",
+        "?x=1",
+        "#",
+        "%2f",
+        "%0A",
+        "a%20b",
+        "ä",
+        "...",
+        "&;+=",
+        "\\",
+    )
+    for name in names:
+        write(tmp_path, f"sandbox/{name}", name.encode())
+        write(tmp_path, f"sandbox/below {name}/{name}", name.encode())
+    async with serving(tmp_path) as it:
+        for pod in (POD, POD.upper()):
+            path = f"/pods/{pod}/1/files"
+            status, body = await get(it.server.http_address, path)
+            listed = json.loads(body)["files"]
+            assert (status, len(listed)) == (200, 2 * len(names))
+            for each in listed:
+                content = each.removeprefix("sandbox/").rpartition("/")[2].encode()
+                assert await get(it.server.http_address, f"{path}/{quote(each)}") == (200, content)
+
+
+@pytest.mark.asyncio
+async def test_files_are_listed_of_runs_that_were(tmp_path: Path) -> None:
+    """A run that has no files yet, or none any more, has an empty list; one that never was has none."""
+    async with serving(tmp_path) as it:
+        it.plane.fake_gateway.pods[POD] = FakePod(run=2)
+        for run, status in ((1, 200), (2, 200), (3, 404), (0, 404)):
+            assert (await get(it.server.http_address, f"/pods/{POD}/{run}/files"))[0] == status
+        assert (await get(it.server.http_address, "/pods/nobody/1/files"))[0] == 404
 
 
 @pytest.mark.asyncio

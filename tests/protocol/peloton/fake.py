@@ -18,7 +18,7 @@ from projections.queries import JobQuery, Page, PodQuery
 from projections.view import View
 from projections.watch.selector import Selector
 from projections.watch.subscription import Encoder, EndOfWatch, Message, WatchEnded
-from protocol.gateway import Call, Refused
+from protocol.gateway import Call, Prepare, Refused
 from tests.protocol.no_past import NoPast
 
 R = TypeVar("R")
@@ -108,6 +108,9 @@ class FakeGateway(NoPast):
             raise self.refusal
         assert isinstance(self.answer, expect)
         return self.answer
+
+    async def execute_prepared(self, stream: str, prepare: Prepare, call: Call, expect: type[R]) -> R:
+        return await self.execute(stream, await prepare(), call, expect)
 
     async def pod(self, id: str) -> PodView | None:  # noqa: A002
         view = self.views.get(f"pod/{id}")

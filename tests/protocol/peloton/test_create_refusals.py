@@ -83,7 +83,6 @@ REFUSED: list[tuple[str, stateless.JobSpec, Code, str]] = [
         INVALID,
         DEFAULT,
     ),
-    ("instance beyond the count", job(instance_spec={3: pod()}), INVALID, "spec.instance_spec[3]"),
     ("no container", job(default_spec=pod_pb2.PodSpec()), INVALID, f"{DEFAULT}.containers"),
     ("no command", with_container(command=mesos.CommandInfo()), INVALID, f"{FIRST}.command.value"),
     (
@@ -300,6 +299,7 @@ ACCEPTED: list[tuple[str, stateless.JobSpec]] = [
     ("no instances", job(instance_count=0)),
     ("no instances, nothing to run", job(instance_count=0, default_spec=None)),
     ("only instance specs", job(default_spec=None, instance_spec={i: pod() for i in range(3)})),
+    ("instances beyond the count", job(instance_spec={3: pod(controller=True), 2**32 - 1: pod()})),
     ("disabled checks", with_container(liveness_check=pod_pb2.HealthCheckSpec(timeout_secs=3))),
     ("docker image", with_docker(network="HOST", privileged=False, force_pull_image=True)),
     ("mesos container", with_info()),

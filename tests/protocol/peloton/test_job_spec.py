@@ -1,11 +1,15 @@
 """A job's spec as the kernel's: commands, variables, names, merging, what is kept."""
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.capacity import Resources
-from events.job import WorkflowOptions
+from events.frozen import replace
+from events.job import JobSpec, WorkflowOptions
 from events.pod import PortSpec
+from protocol.gateway import Refused
 from protocol.pb.mesos.v1 import mesos_pb2 as mesos
 from protocol.pb.peloton.api.v1alpha import peloton_pb2 as base
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2 as stateless
@@ -176,6 +180,27 @@ def test_equal_instances_share_one_spec() -> None:
     converted = read_job_spec(spec, RULES)
     assert len({id(own) for _, own in converted.instances}) == 2
     assert [instance for instance, _ in converted.instances] == list(range(50))
+
+
+@given(st.integers(0, 4), st.sets(st.integers(0, 6)), st.booleans())
+def test_specs_of_instances_that_there_are_not_change_nothing(
+    count: int,
+    own: set[int],
+    has_default: bool,  # noqa: FBT001 - one of several
+) -> None:
+    default = pod() if has_default else None
+
+    def read(instances: Iterable[int]) -> JobSpec | str:
+        specs = {each: pod(kill_grace_period_seconds=each + 1) for each in instances}
+        spec = job(instance_count=count, default_spec=default, instance_spec=specs)
+        try:
+            found = read_job_spec(spec, RULES)
+        except Refused as error:
+            return error.rejection.field
+        assert StoredSpecs().of(found) == spec
+        return replace(found, attachments=())
+
+    assert read(own) == read(each for each in own if each < count)
 
 
 # ---------------------------------------------------------------- merging

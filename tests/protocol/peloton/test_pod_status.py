@@ -170,6 +170,7 @@ async def test_whether_a_run_ever_ran(gateway: FakeGateway) -> None:
     fail_pod(gateway, f"pod/{POD}", SPEC)
     assert await ran(1) == (1, True)
     assert await ran(None) == (2, False)
-    assert await ran(3) is None
+    assert await ran(3) == (3, False)
     gateway.record(f"pod/{POD}", PodDeleted(run=2))
     assert await ran(1) == (1, True)
+    assert await read_ran(gateway.pod_history(f"{JOB}-2"), None) is None

@@ -1,6 +1,9 @@
 """An answer is spelled once for each view, and what is kept of answers is bounded."""
 
+from immutables import Map
+
 from events.frozen import replace
+from events.pod import PodPhase
 from projections.jobs import JobView
 from protocol.peloton.spelled import SpelledJobs
 from tests.protocol.peloton.fake import JOB as ID
@@ -34,6 +37,16 @@ def test_a_view_is_spelled_once_and_another_one_anew() -> None:
     later = replace(JOB, revision=JOB.revision + 1)
     assert answers.of(JOB) == answers.of(JOB) == answers.of(later)
     assert spelling.spelled == [JOB, later]
+
+
+def test_a_view_that_was_made_again_is_spelled_anew_when_its_pods_stand_elsewhere() -> None:
+    spelling = Spelling()
+    answers = SpelledJobs(spelling)
+    counts: Map[tuple[int, PodPhase], int] = Map({(1, PodPhase.PENDING): 3})
+    waiting, same = replace(JOB, counts=counts), replace(JOB, counts=Map(counts))
+    for job in (JOB, waiting, same, JOB):
+        answers.of(job)
+    assert spelling.spelled == [JOB, waiting, JOB]
 
 
 def test_what_is_kept_is_bounded() -> None:

@@ -312,8 +312,13 @@ async def test_what_is_not_there_is_not_found(wire: Wire) -> None:
 async def test_what_is_in_memory(wire: Wire) -> None:
     create_job(wire.gateway)
     create_pod(wire.gateway, 1)
+    moved(wire.gateway, update(2))
     cached = await stub(wire).GetJobCache(jobs.GetJobCacheRequest(job_id=ID))
-    assert (cached.spec.name, cached.status.version.value) == ("web", "1-1-1")
+    assert (cached.spec.name, cached.status.version.value) == ("web", "2-1-2")
+    workflow = cached.status.workflow_status
+    assert (workflow.version.value, workflow.prev_version.value) == ("2-0-0", "1-0-0")
+    whole = await stub(wire).GetJob(jobs.GetJobRequest(job_id=ID))
+    assert whole.job_info.status.workflow_status.version.value == "2-1-2"
     await stub(wire).RefreshJob(jobs.RefreshJobRequest(job_id=ID))
     await pod_stub(wire).RefreshPod(pods.RefreshPodRequest(pod_name=NAME))
     told = await pod_stub(wire).GetPodCache(pods.GetPodCacheRequest(pod_name=NAME))

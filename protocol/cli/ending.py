@@ -2,16 +2,23 @@
 
 1. One line on stderr for everything that goes wrong by somebody else's doing; a traceback is a bug.
 2. A reader of our output who leaves early ends us quietly.
+3. A group of commands that is called without one prints its help as it is.
 """
 
-import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from typer import Abort
 from typer.exceptions import TyperException
 
 from protocol.cli.exits import Exit
+from protocol.cli.terminal import LeftEarly, Unwritable, hang_up
+
+NO_COMMAND = "NoArgsIsHelpError"
+"""What typer calls it; the class itself is private."""
+SHOWN = 60
+"""Characters of a text that are shown."""
 
 
 def end(command: Callable[[], object]) -> int:
@@ -20,18 +27,32 @@ def end(command: Callable[[], object]) -> int:
         code = command()
         sys.stdout.flush()
     except TyperException as error:
+        if type(error).__name__ == NO_COMMAND:
+            write(f"{error.format_message()}\n")
+            return Exit.USAGE
         return complain(Exit.USAGE, describe(error))
     except (Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Nothing may be flushed to the pipe at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except LeftEarly:
+        hang_up()
         return Exit.OK
+    except Unwritable as error:
+        hang_up()
+        return complain(error.code, str(error))
+    except UnicodeEncodeError as error:
+        if is_text(error.object):
+            raise
+        return complain(Exit.USAGE, f"{error.object[:SHOWN]!a}: is not UTF-8")
     except Exception as error:
         if not isinstance(getattr(error, "code", None), Exit):
             raise
         return complain(error.code, str(error))  # type: ignore[attr-defined]  # looked for above
     return code if isinstance(code, int) else Exit.OK
+
+
+def is_text(text: str) -> bool:
+    """Tell whether a text has none of what stands for bytes of the command line that are not UTF-8."""
+    return not any("\ud800" <= it <= "\udfff" for it in text)
 
 
 def describe(error: TyperException) -> str:
@@ -47,5 +68,12 @@ def describe(error: TyperException) -> str:
 def complain(code: Exit, text: str) -> Exit:
     """Say it on stderr."""
     for line in text.splitlines():
-        sys.stderr.write(f"polyplane: {line}\n")
+        write(f"polyplane: {line}\n")
     return code
+
+
+def write(text: str) -> None:
+    """Write to stderr, where the exit code alone must do if that fails."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

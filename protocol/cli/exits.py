@@ -12,7 +12,7 @@ class Exit(IntEnum):
     OK = 0
     """It did what was asked."""
     FAILED = 1
-    """The job failed, or the server refused the request."""
+    """The job failed, the server refused the request, or the output could not be written."""
     USAGE = 2
     """Wrong flags, arguments, files or configuration; nothing was done."""
     NOT_FOUND = 3

@@ -1,10 +1,9 @@
 """Commands about jobs: submit, jobs, stop, delete.
 
 1. Whatever changes something may be sent again without doing it twice.
-2. Waiting begins before looking: a change between the two is not missed.
+2. What has been made or told to stop is printed, also when the time is up before it is there.
 """
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -14,36 +13,31 @@ from protocol.cli.connection import Connection, Failed
 from protocol.cli.exits import Exit
 from protocol.cli.names import find_job, find_pod, is_pod
 from protocol.cli.output import Output
-from protocol.cli.printing import as_tree, counts, print_json, print_line, print_rows, short
-from protocol.cli.progress import Progress
+from protocol.cli.printing import (
+    as_tree,
+    counts,
+    print_json,
+    print_line,
+    print_rows,
+    printed_at_the_end,
+    short,
+)
 from protocol.cli.spec import read_job
-from protocol.cli.watching import follow
+from protocol.cli.waiting import BAD, is_settled, is_stopped, look, wait_for_job, wait_for_pod
 from protocol.pb.peloton.api.v1alpha.job.stateless.stateless_pb2 import JobState, JobSummary, WorkflowState
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc.stateless_svc_pb2 import (
     DeleteJobRequest,
-    GetJobRequest,
     QueryJobsRequest,
     StopJobRequest,
 )
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc.stateless_svc_pb2_grpc import JobServiceStub
 from protocol.pb.peloton.api.v1alpha.peloton_pb2 import EntityVersion, JobID, PodName
+from protocol.pb.peloton.api.v1alpha.pod.pod_pb2 import PodState
 from protocol.pb.peloton.api.v1alpha.pod.svc.pod_svc_pb2 import StopPodRequest
 from protocol.pb.peloton.api.v1alpha.pod.svc.pod_svc_pb2_grpc import PodServiceStub
-from protocol.pb.peloton.api.v1alpha.watch.svc.watch_svc_pb2 import WatchRequest
 
 TRIES = 5
 """How often a change is tried again on the version that somebody else made meanwhile."""
-
-GOOD = {WorkflowState.WORKFLOW_STATE_SUCCEEDED}
-BAD = {
-    WorkflowState.WORKFLOW_STATE_ABORTED,
-    WorkflowState.WORKFLOW_STATE_FAILED,
-    WorkflowState.WORKFLOW_STATE_ROLLED_BACK,
-}
-STOPPED = {
-    JobState.JOB_STATE_KILLED,
-    JobState.JOB_STATE_DELETED,
-}
 
 
 async def submit(
@@ -59,61 +53,21 @@ async def submit(
     document: dict[str, object] = {"job": f"job/{job}", "version": created.version.value}
     if output is Output.TEXT:
         print_line(f"job/{job}")
-    code = Exit.OK
-    if wait:
-        summary = await wait_until(connection, job, is_settled, due - time.monotonic())
-        code = Exit.FAILED if summary.status.workflow_status.state in BAD else Exit.OK
-        workflow = WorkflowState.Name(summary.status.workflow_status.state)
+
+    def note(summary: JobSummary) -> None:
         document["state"] = JobState.Name(summary.status.state)
-        document["workflow_state"] = workflow
+        document["workflow_state"] = WorkflowState.Name(summary.status.workflow_status.state)
         document["pod_stats"] = dict(summary.status.pod_stats)
-        if code is not Exit.OK:
-            sys.stderr.write(f"polyplane: job/{job}: the pods did not come up: {short(workflow)}\n")
-    if output is Output.JSON:
-        print_json(document)
-    return code
 
-
-def is_settled(summary: JobSummary) -> bool:
-    """Tell whether the pods have come up, or will not."""
-    return summary.status.workflow_status.state in GOOD | BAD
-
-
-async def wait_until(
-    connection: Connection, job: str, is_reached: Callable[[JobSummary], bool], timeout_s: float
-) -> JobSummary:
-    """Follow a job, showing how far it is, until something is reached."""
-    watch = WatchRequest()
-    watch.stateless_job_filter.job_ids.add(value=job)
-    try:
-        async with asyncio.timeout(timeout_s):
-            with Progress() as progress:
-                async for message in follow(connection, watch):
-                    found = list(message.stateless_jobs)
-                    if message.watch_id:
-                        # What happened before the watch began.
-                        found = [await look(connection, job)]
-                    for summary in found:
-                        progress.show(summary)
-                        if is_reached(summary):
-                            return summary
-    except TimeoutError:
-        raise Failed(Exit.UNAVAILABLE, f"job/{job}: not there yet after {timeout_s:.0f} s") from None
-    raise AssertionError("a watch never ends by itself")
-
-
-async def look(connection: Connection, job: str) -> JobSummary:
-    """How a job is now; one that is gone is told as deleted."""
-    stub = JobServiceStub(connection.channel)
-    request = GetJobRequest(job_id=JobID(value=job), summary_only=True)
-    try:
-        return (await connection.read(stub.GetJob, request)).summary
-    except Failed as failed:
-        if failed.code is not Exit.NOT_FOUND:
-            raise
-        gone = JobSummary(job_id=JobID(value=job))
-        gone.status.state = JobState.JOB_STATE_DELETED
-        return gone
+    with printed_at_the_end(document, output):
+        if not wait:
+            return Exit.OK
+        summary = await wait_for_job(connection, job, is_settled, due - time.monotonic(), note)
+    state = summary.status.workflow_status.state
+    if state not in BAD:
+        return Exit.OK
+    sys.stderr.write(f"polyplane: job/{job}: the pods did not come up: {short(WorkflowState.Name(state))}\n")
+    return Exit.FAILED
 
 
 async def show_jobs(
@@ -155,30 +109,51 @@ async def stop(connection: Connection, text: str, output: Output, *, wait: bool,
     """Stop a job or a pod."""
     due = time.monotonic() + timeout_s
     if is_pod(text):
-        pod = await find_pod(connection, text)
-        pods = PodServiceStub(connection.channel)
-        await connection.write(pods.StopPod, StopPodRequest(pod_name=PodName(value=pod.name)))
-        document: dict[str, object] = {"pod": f"pod/{pod.name}"}
-        if output is Output.TEXT:
-            print_line(f"pod/{pod.name}")
+        await stop_pod(connection, text, output, wait=wait, due=due)
     else:
-        job = await find_job(connection, text)
-        stub = JobServiceStub(connection.channel)
-
-        async def send(version: str) -> str:
-            request = StopJobRequest(job_id=JobID(value=job), version=EntityVersion(value=version))
-            return (await connection.write(stub.StopJob, request)).version.value
-
-        document = {"job": f"job/{job}", "version": await with_version(connection, job, send)}
-        if output is Output.TEXT:
-            print_line(f"job/{job}")
-        if wait:
-            left = due - time.monotonic()
-            summary = await wait_until(connection, job, lambda it: it.status.state in STOPPED, left)
-            document["state"] = JobState.Name(summary.status.state)
-    if output is Output.JSON:
-        print_json(document)
+        await stop_job(connection, text, output, wait=wait, due=due)
     return Exit.OK
+
+
+async def stop_pod(connection: Connection, text: str, output: Output, *, wait: bool, due: float) -> None:
+    """Stop a pod; until `due`, wait for its end."""
+    pod = await find_pod(connection, text)
+    stub = PodServiceStub(connection.channel)
+    await connection.write(stub.StopPod, StopPodRequest(pod_name=PodName(value=pod.name)))
+    document: dict[str, object] = {"pod": f"pod/{pod.name}"}
+    if output is Output.TEXT:
+        print_line(f"pod/{pod.name}")
+
+    def note(state: PodState.ValueType) -> None:
+        document["state"] = PodState.Name(state)
+
+    with printed_at_the_end(document, output):
+        if wait:
+            await wait_for_pod(connection, pod.name, due - time.monotonic(), note)
+
+
+async def stop_job(connection: Connection, text: str, output: Output, *, wait: bool, due: float) -> None:
+    """Stop a job; until `due`, wait for its end."""
+    job = await find_job(connection, text)
+    stub = JobServiceStub(connection.channel)
+
+    async def send(version: str) -> str:
+        request = StopJobRequest(job_id=JobID(value=job), version=EntityVersion(value=version))
+        return (await connection.write(stub.StopJob, request)).version.value
+
+    document: dict[str, object] = {
+        "job": f"job/{job}",
+        "version": await with_version(connection, job, send),
+    }
+    if output is Output.TEXT:
+        print_line(f"job/{job}")
+
+    def note(summary: JobSummary) -> None:
+        document["state"] = JobState.Name(summary.status.state)
+
+    with printed_at_the_end(document, output):
+        if wait:
+            await wait_for_job(connection, job, is_stopped, due - time.monotonic(), note)
 
 
 async def delete(connection: Connection, text: str, output: Output, *, force: bool) -> Exit:

@@ -6,22 +6,19 @@
 """
 
 # ruff: noqa: PLC0415, FBT002, PLR0917 - see rule 1; flags of a command are its arguments
-import asyncio
 import gc
 import sys
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from protocol.cli.early import heed_signals
 from protocol.cli.exits import Exit
 from protocol.cli.output import Output
+from protocol.cli.talking import SERVER, OutputOption, ServerOption, TimeoutOption, finish, talk
 from protocol.transport import environment
-
-if TYPE_CHECKING:
-    from protocol.cli.connection import Connection
 
 EPILOG = """Exit codes: 0 done; 1 the job failed or the server refused; 2 wrong flags, files or
 configuration; 3 not found; 4 server not reached or time up; 5 somebody else was first; 6 not
@@ -41,14 +38,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-ServerOption = Annotated[
-    str,
-    typer.Option("--server", envvar="POLYPLANE_SERVER", metavar="HOST:PORT", help="The server to talk to."),
-]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait at most.")]
-SERVER = "127.0.0.1:7700"
 
 
 @app.command()
@@ -137,18 +126,17 @@ def logs(
     server: ServerOption = SERVER,
 ) -> None:
     """Print what a pod wrote."""
-    from protocol.cli import pods as it
+    from protocol.cli import logs as it
 
-    found: list[it.LogFile] = []
-
-    async def find(to: "Connection") -> Exit:
-        found.append(
-            await it.find_log(to, pod, container=container, stderr=stderr, run=run, is_followed=follow)
+    def find(name: str, of_run: int) -> it.LogFile:
+        return talk(
+            server,
+            lambda to: it.find_log(
+                to, name, container=container, stderr=stderr, run=of_run, is_followed=follow
+            ),
         )
-        return Exit.OK
 
-    talk(server, find)
-    raise typer.Exit(it.print_log(found[0]))
+    raise typer.Exit(it.print_log(find, pod, run, is_followed=follow))
 
 
 @app.command()
@@ -160,7 +148,7 @@ def stop(
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="The directory for --all; no server need run.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has stopped.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has stopped.")] = False,
     timeout: TimeoutOption = 300.0,
     server: ServerOption = SERVER,
     output: OutputOption = Output.TEXT,
@@ -193,7 +181,9 @@ def delete(
 
 @app.command()
 def watch(
-    start: Annotated[int, typer.Option("--from", min=0, help="First revision wanted; 0 is from now on.")] = 0,
+    start: Annotated[
+        int, typer.Option("--from", min=0, max=2**63 - 1, help="First revision wanted; 0 is from now on.")
+    ] = 0,
     job: Annotated[str, typer.Option(help="Only this job, or its pods.")] = "",
     pods: Annotated[bool, typer.Option("--pods", help="Pods instead of jobs.")] = False,
     server: ServerOption = SERVER,
@@ -299,7 +289,7 @@ def submit_quantum(
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same outcomes.")] = None,
     target: Annotated[str, typer.Option(help="Quantum processor; needed where there are several.")] = "",
     limit: Annotated[
-        float | None, typer.Option(min=0, help="Seconds that it may hold the processor.")
+        float | None, typer.Option(min=0, max=1e9, help="Seconds that it may hold the processor.")
     ] = None,
     key_id: Annotated[str, typer.Option("--key-id", help="Encrypt with this key of the keys file.")] = "",
     keys_file: Annotated[Path | None, typer.Option("--keys-file", help="TOML file with keys.")] = None,
@@ -341,6 +331,7 @@ def deploy_function(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
     server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Have a function run under a name, in place of any before, from now on and after restarts."""
     from protocol.cli import functions as it
@@ -348,7 +339,7 @@ def deploy_function(
     if bool(command) is remove:
         raise typer.BadParameter("either --command or --remove must be given")
     wish = it.Deployment(name=name, command=command, directory=directory, environment=tuple(env or ()))
-    finish(server, lambda to: it.deploy(to, wish))
+    finish(server, lambda to: it.deploy(to, wish, output))
 
 
 @fn.command("call")
@@ -365,36 +356,27 @@ def call_function(
 ) -> None:
     """Call a function: stdin is its request, its answer goes to stdout."""
     from protocol.cli import functions as command
+    from protocol.cli.connection import Failed
 
     wish = command.Wish(
         name=name, headers=tuple(header or ()), is_detached=detach, timeout_s=limit, memory_mb=memory
     )
-    ends = sys.stdin.buffer, sys.stdout.buffer
+    if sys.stdin is None:
+        raise Failed(Exit.USAGE, "stdin: is closed")
+    ends = sys.stdin.fileno(), sys.stdout.buffer
     finish(server, lambda it: command.call(it, wish, *ends, wait_s=timeout))
-
-
-def finish(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> None:
-    """Run a command against a server and end with its code."""
-    raise typer.Exit(talk(server, command))
-
-
-def talk(server: str, command: Callable[["Connection"], Awaitable[Exit]]) -> Exit:
-    """Run a command against a server."""
-    from protocol.cli.connection import Connection
-
-    async def converse() -> Exit:
-        connection = Connection.open(server)
-        try:
-            return await command(connection)
-        finally:
-            await connection.close()
-
-    return asyncio.run(converse())
 
 
 def main() -> None:
     """Run `polyplane`, and end the process with its exit code."""
+    if sys.argv[1:2] == ["serve"]:
+        heed_signals()  # before the flags are read, which takes a while
     environment.prepare()
     from protocol.cli.ending import end
+    from protocol.cli.terminal import guard
 
-    sys.exit(end(lambda: app(standalone_mode=False)))
+    def run() -> object:
+        guard()
+        return app(standalone_mode=False)
+
+    sys.exit(end(run))

@@ -21,6 +21,10 @@ POD = re.compile(rf"({UUID})-(\d+)(?:-(\d+))?")
 NAMED_POD = re.compile(r"(.+)-(\d+)")
 
 
+class Ambiguous(Failed):
+    """Several are meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class PodRef:
     """A pod, perhaps one of its runs."""
@@ -58,7 +62,7 @@ async def find_job(connection: Connection, text: str) -> str:
         return alive[0]
     if not alive:
         raise Failed(Exit.NOT_FOUND, f"{text}: there is no job of this id or name")
-    raise Failed(Exit.USAGE, f"{text}: {len(alive)} jobs have this name; say which: job/{alive[0]} …")
+    raise Ambiguous(Exit.USAGE, f"{text}: {len(alive)} jobs have this name; say which: job/{alive[0]} …")
 
 
 async def exists(connection: Connection, job: str) -> bool:

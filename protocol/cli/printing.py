@@ -7,10 +7,13 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+
+from protocol.cli.output import Output
 
 
 def as_tree(message: Message) -> dict[str, object]:
@@ -22,6 +25,16 @@ def print_json(document: object, *, is_line: bool = False) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=None if is_line else 2) + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def printed_at_the_end(document: dict[str, object], output: Output) -> Iterator[None]:
+    """Print a document as it is in the end, whatever ends it."""
+    try:
+        yield
+    finally:
+        if output is Output.JSON:
+            print_json(document)
 
 
 def print_line(text: str) -> None:

@@ -23,7 +23,7 @@ import grpc
 from protocol.cli.connection import Connection, Failed, read
 from protocol.cli.exits import Exit
 from protocol.cli.output import Output
-from protocol.cli.printing import print_json, print_line
+from protocol.cli.printing import print_line, printed_at_the_end
 from protocol.pb.rigetti.controller import job_pb2
 from protocol.pb.rigetti.controller import service_pb2 as pb
 from protocol.pb.rigetti.controller.service_pb2_grpc import ControllerStub
@@ -66,33 +66,37 @@ async def submit(
     stub = ControllerStub(connection.channel)
     request = request_of(wish)
     connection.timeout_s = timeout_s
-    answer = await connection.write(stub.ExecuteControllerJob, request)
+    try:
+        answer = await connection.write(stub.ExecuteControllerJob, request)
+    except Failed as failed:
+        raise failed if wish.key_id else in_clear(failed) from None
     (id,) = answer.job_execution_ids  # noqa: A001 - the name of the thing
+    document: dict[str, object] = {"job": id}
     if output is Output.TEXT:
         print_line(id)
-    if not watch:
-        if output is Output.JSON:
-            print_json({"job": id})
-        return Exit.OK
-    result = await _result(connection, stub, id, timeout_s)
-    counts = outcomes(result)
-    if output is Output.JSON:
-        print_json(
-            {
-                "job": id,
-                "status": Outcome.Status.Name(result.status),
-                "message": result.status_message,
-                "execution_microseconds": result.execution_duration_microseconds,
-                "counts": dict(counts.most_common()),
-            }
-        )
-    elif result.status == Outcome.SUCCESS:
+    with printed_at_the_end(document, output):
+        if not watch:
+            return Exit.OK
+        result = await _result(connection, stub, id, timeout_s)
+        counts = outcomes(result)
+        document |= {
+            "status": Outcome.Status.Name(result.status),
+            "message": result.status_message,
+            "execution_microseconds": result.execution_duration_microseconds,
+            "counts": dict(counts.most_common()),
+        }
+    if output is Output.TEXT and result.status == Outcome.SUCCESS:
         for line in histogram(counts):
             print_line(line)
     if result.status != Outcome.SUCCESS:
         sys.stderr.write(f"polyplane: {Outcome.Status.Name(result.status)}: {result.status_message}\n")
         return Exit.FAILED
     return Exit.OK
+
+
+def in_clear(failed: Failed) -> Failed:
+    """Say a refusal of what was not encrypted without the name of the field that it travelled in."""
+    return Failed(failed.code, str(failed).removeprefix("encrypted.job: "), refusal=failed.refusal)
 
 
 def request_of(wish: Wish) -> pb.ExecuteControllerJobRequest:
@@ -121,6 +125,8 @@ def job_of(wish: Wish) -> job_pb2.EncryptedControllerJob:
         members["seed"] = wish.seed
     plaintext = json.dumps(members).encode()
     if not wish.key_id:
+        if wish.keys_file is not None:
+            raise Failed(Exit.USAGE, "--key-id must be given with --keys-file")
         return job_pb2.EncryptedControllerJob(job=plaintext)
     if wish.keys_file is None:
         raise Failed(Exit.USAGE, "--keys-file must be given with --key-id")

@@ -39,7 +39,7 @@ def replay(data: Path, output: Output, *, entity: str, is_stepped: bool, is_chec
                 findings += step.findings
                 if not is_check:
                     print_step(step, output)
-                    if is_stepped and sys.stdin.isatty():
+                    if is_stepped and sys.stdin is not None and sys.stdin.isatty():
                         sys.stdin.readline()
             in_the_end = list(replayer.end())
             findings += in_the_end

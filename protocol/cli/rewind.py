@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protocol.cli.connection import Connection, Failed
 from protocol.cli.exits import Exit
-from protocol.cli.names import find_job, find_pod, is_pod
+from protocol.cli.names import Ambiguous, find_job, find_pod, is_pod
 from protocol.cli.output import Output
 from protocol.cli.printing import print_json, print_line, print_rows
 from protocol.pb.polyplane.inspect.v1.inspect_pb2 import (
@@ -39,6 +39,8 @@ async def find_entity(connection: Connection, text: str) -> str:
             return f"pod/{(await find_pod(connection, text)).name}"
         if not slash or kind == "job":
             return f"job/{await find_job(connection, text)}"
+    except Ambiguous:
+        raise
     except Failed as failed:
         if not slash or failed.code not in {Exit.NOT_FOUND, Exit.USAGE}:
             raise

@@ -28,6 +28,20 @@ PAIRS = {
 }
 """Messages whose lists may be written as maps, with what key and value are called in them."""
 COMMAND = "peloton.api.v1alpha.pod.CommandSpec"
+WHOLE = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
+}
+"""The least and the greatest number, by the type of a field."""
+OTHERS = {
+    FieldDescriptor.CPPTYPE_BOOL: "true or false",
+    FieldDescriptor.CPPTYPE_DOUBLE: "a number",
+    FieldDescriptor.CPPTYPE_FLOAT: "a number",
+}
+UNBUILT = (yaml.YAMLError, ValueError, LookupError, AttributeError)
+"""What the loader raises for a value that is not of its tag."""
 MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 50
 
@@ -153,14 +167,23 @@ def fill_scalar(message: Message, field: FieldDescriptor, node: yaml.Node, place
     """Set, or add to, a field of a simple type."""
     if not isinstance(node, yaml.ScalarNode):
         raise place.wrong(node, "must be a single value")
-    value = plain(node, field)
     try:
+        value = plain(node, field)
         # Parsing replaces a list, merging adds to it.
         one = ParseDict({field.name: [value] if field.is_repeated else value}, type(message)())
-    except ParseError as error:
-        reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
-        raise place.wrong(node, f"{reason} (got {str(node.value)[:60]})") from None
+    except (ParseError, *UNBUILT):
+        raise place.wrong(node, f"must be {wanted(field)} (got {node.value!s:.60})") from None
     message.MergeFrom(one)
+
+
+def wanted(field: FieldDescriptor) -> str:
+    """Say what a field of a simple type must be."""
+    if field.enum_type is not None:
+        return f"one of {', '.join(value.name for value in field.enum_type.values)}"
+    if field.cpp_type in WHOLE:
+        least, most = WHOLE[field.cpp_type]
+        return f"a whole number from {least} to {most}"
+    return OTHERS.get(field.cpp_type, "a text")
 
 
 def plain(node: yaml.ScalarNode, field: FieldDescriptor) -> object:

@@ -67,8 +67,10 @@ def test_a_job_from_its_beginning_to_its_end(run: Run, tmp_path: Path) -> None:
     assert [it["status"]["state"] for it in json.loads(out)] == ["POD_STATE_RUNNING"] * 2
     assert run("pods", job)[1] == run("pods", job.removeprefix("job/"))[1]
 
-    assert run("delete", job)[0] == 5
+    assert run("delete", job)[0] == 1
     assert run("stop", "pod/whole-1", "-o", "json")[1].endswith('-1"\n}\n')
+    code, out, _ = run("stop", "pod/whole-0", "--wait", "-o", "json")
+    assert (code, json.loads(out)) == (0, {"pod": f"pod/{job[4:]}-0", "state": "POD_STATE_KILLED"})
     code, out, _ = run("stop", "--wait", "-o", "json", "whole")
     assert (code, json.loads(out)["state"]) == (0, "JOB_STATE_KILLED")
     assert run("delete", job) == (0, f"{job}\n", "")
@@ -134,6 +136,46 @@ def test_time_that_is_up_is_told(run: Run, tmp_path: Path) -> None:
     assert run("delete", "--force", "slow")[0] == 0
 
 
+def test_what_was_made_is_told_though_the_time_is_up(run: Run, tmp_path: Path) -> None:
+    file = Path(write(tmp_path, "made"))
+    file.write_text(file.read_text() + "create_spec: {start_paused: true}\n")
+    code, out, _ = run("submit", "--wait", "--timeout", "1", "-o", "json", str(file))
+    made = json.loads(out)
+    assert (code, made["workflow_state"]) == (4, "WORKFLOW_STATE_PAUSED")
+    assert run("delete", "--force", "-o", "json", made["job"])[0] == 0
+
+
+def test_what_it_is_not_the_moment_for_is_no_conflict(run: Run, tmp_path: Path) -> None:
+    """Nobody was first: a job that was not stopped cannot be deleted, a run that has not begun has no log."""
+    file = Path(write(tmp_path, "early"))
+    file.write_text(file.read_text().replace("name: main,", "name: main, resource: {cpu_limit: 1000},"))
+    job = run("submit", str(file))[1].strip()
+    for command in (["delete", job], ["logs", f"pod/{job[4:]}-0"]):
+        code, out, err = run(*command)
+        assert (code, out, len(err.splitlines())) == (1, "", 1), command
+    assert run("stop", "--wait", job)[0] == 0
+    # Nor will it have one.
+    code, out, err = run("logs", "-f", f"pod/{job[4:]}-0")
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert run("delete", job)[0] == 0
+
+
+@pytest.mark.parametrize("entity", ["twins", "job/twins", "pod/twins-0"])
+def test_a_name_that_several_have_is_told_by_all(run: Run, tmp_path: Path, entity: str) -> None:
+    made = [run("submit", write(tmp_path, "twins"))[1].strip() for _ in range(2)]
+    for command in (["history"], ["show"], ["diff", "--from", "1"]):
+        code, out, err = run(*command, entity)
+        assert (code, out) == (2, ""), command
+        assert "2 jobs have this name" in err
+    for job in made:
+        assert run("delete", "--force", job)[0] == 0
+
+
+@pytest.mark.parametrize("group", [(), ("fn",), ("quantum",)])
+def test_a_group_without_a_command_prints_its_help_as_it_is(run: Run, group: tuple[str, ...]) -> None:
+    assert run(*group) == (2, "", run(*group, "--help")[1])
+
+
 def test_a_watch_goes_on_across_a_restart(tmp_path: Path) -> None:
     """What happens while nobody serves and after is seen once, in order."""
     data = tmp_path / "data"
@@ -157,6 +199,9 @@ def test_a_watch_goes_on_across_a_restart(tmp_path: Path) -> None:
                 seen += until(watch.process.stdout, "two")
                 second.process.terminate()
                 assert second.end() == (0, b"")
+            waiting, goes_on, *_ = watch.said().splitlines()
+            assert waiting == f"polyplane: waiting for the server at {first.grpc}"
+            assert goes_on.startswith("polyplane: the watch goes on from revision ")
         assert seen == sorted(set(seen))
 
 

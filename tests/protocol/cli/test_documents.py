@@ -42,6 +42,17 @@ def test_every_flag_is_in_the_readme(command: str) -> None:
     assert flags - common <= set(re.findall(r"--[a-z-]+", documented()[command]))
 
 
+def test_every_command_has_json_but_those_that_the_readme_names() -> None:
+    said = re.search(r"all but\s([^.]*)\stake\s`-o json`", README)
+    assert said is not None
+    without = [
+        name
+        for name in COMMANDS
+        if "--output" not in CliRunner().invoke(app, [*name.split(), "--help"], terminal_width=200).output
+    ]
+    assert sorted(re.findall(r"`([^`]+)`", said[1])) == sorted(without)
+
+
 def test_every_exit_code_is_documented() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == list(Exit)
     for code in Exit:

@@ -1,6 +1,8 @@
-"""`polyplane fn call` against a real server."""
+"""`polyplane fn` against a real server."""
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from protocol.cli.exits import Exit
 from tests import warm
+from tests.conformance.peloton.server import PROGRAM
 from tests.functions import function
 from tests.protocol.server.program import Program, polyplane, running
 
@@ -82,3 +85,67 @@ def test_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:
     code, answer, said = run("echo", "--server", f"unix:{tmp_path}/none", "--timeout", "1")
     assert (code, answer) == (Exit.UNAVAILABLE, b"")
     assert said
+
+
+@pytest.mark.parametrize(
+    ("given", "body"),
+    [(("nobody",), b""), (("nobody",), b"x\n"), (("echo", "--header", "X-Test: early"), b"x\n")],
+)
+@pytest.mark.parametrize("make_stdin", [os.pipe, os.openpty], ids=["pipe", "terminal"])
+def test_a_call_that_is_over_ends_the_command_though_stdin_stays_open(
+    server: Program,
+    tmp_path: Path,
+    make_stdin: Callable[[], tuple[int, int]],
+    given: tuple[str, ...],
+    body: bytes,
+) -> None:
+    ends = make_stdin()
+    # Of a terminal, the program has the second end.
+    theirs, ours = ends if make_stdin is os.pipe else reversed(ends)
+    try:
+        os.write(ours, body)
+        with (tmp_path / "stderr").open("wb") as stderr:
+            environment = {"POLYPLANE_SERVER": server.grpc}
+            program = warm.Program(
+                "fn", "call", *given, stdin=theirs, stderr=stderr.fileno(), environment=environment
+            )
+        with program.stdout:
+            assert program.wait(20) == Exit.FAILED
+        assert (tmp_path / "stderr").read_text().startswith("polyplane: 502: ")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_what_comes_bit_by_bit_goes_in(server: Program) -> None:
+    theirs, ours = os.pipe()
+    program = warm.Program(
+        "fn", "call", "echo", stdin=theirs, stderr=2, environment={"POLYPLANE_SERVER": server.grpc}
+    )
+    os.close(theirs)
+    for piece in (b"a", b"b" * 100_000, b"c"):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(ours, view) :]
+    os.close(ours)
+    printed, _ = program.communicate()
+    assert (program.returncode, printed) == (Exit.OK, b"a" + b"b" * 100_000 + b"c")
+
+
+def test_a_stdin_that_is_closed_is_told(server: Program) -> None:
+    closing = ["sh", "-c", 'exec "$0" fn call echo --server "$1" <&-', PROGRAM, server.grpc]
+    done = subprocess.run(closing, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.USAGE, b"", b"polyplane: stdin: is closed\n")
+
+
+def test_a_deployment_is_told_as_json(server: Program) -> None:
+    def deploy(*arguments: str) -> object:
+        environment = {"POLYPLANE_SERVER": server.grpc}
+        done = warm.run("fn", "deploy", "told", *arguments, "-o", "json", environment=environment)
+        assert (done.returncode, done.stderr) == (Exit.OK, b"")
+        return json.loads(done.stdout)
+
+    deployed = {"command": ["sleep", "a b"], "directory": "/", "environment": {"A": "b=c"}}
+    command = ("--command", "sleep 'a b'", "--dir", "/", "--env", "A=b=c")
+    assert deploy(*command) == {"function": "told", "deployed": deployed}
+    assert deploy("--remove") == {"function": "told", "deployed": None}

@@ -1,5 +1,6 @@
 """`polyplane quantum submit` against a real server, and what it makes of its arguments."""
 
+import asyncio
 import base64
 import json
 import uuid
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from protocol.cli.connection import Failed
+from protocol.cli import quantum
+from protocol.cli.connection import Connection, Failed
 from protocol.cli.exits import Exit
+from protocol.cli.output import Output
 from protocol.cli.quantum import (
     WIDTH,
     Wish,
@@ -102,6 +105,8 @@ def test_a_parameter_is_given(run: Run, tmp_path: Path) -> None:
         (("--key", "mine"), Exit.USAGE, "UUID"),
         (("--key", str(uuid.UUID(int=0))), Exit.USAGE, "version 4"),
         (("--key-id", "k"), Exit.USAGE, "--keys-file"),
+        (("--keys-file", "keys.toml"), Exit.USAGE, "--key-id"),
+        (("--limit", "inf"), Exit.USAGE, "--limit"),
         (("--shots", "0"), Exit.USAGE, "shots"),
     ],
 )
@@ -112,6 +117,37 @@ def test_what_is_wrong_is_said_in_one_line(
     assert told == code
     assert words in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_mistake_in_a_programme_is_told_as_the_user_knows_it(run: Run, tmp_path: Path) -> None:
+    """Of what was not encrypted nothing is said that speaks of encryption."""
+    (tmp_path / "bad.quil").write_text("FOO 0 bar[\n")
+    code, _, said = run(str(tmp_path / "bad.quil"))
+    assert (code, said.startswith("polyplane: the programme cannot be parsed: ")) == (Exit.USAGE, True)
+
+
+def test_to_wait_for_ever_is_no_time_that_is_up(run: Run, bell: Path) -> None:
+    assert run(str(bell), "--timeout", "inf", "--watch")[0] == Exit.OK
+
+
+def test_what_was_queued_is_told_though_the_time_is_up(
+    monkeypatch: pytest.MonkeyPatch, server: Program, bell: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def never(*_: object) -> None:
+        raise Failed(Exit.UNAVAILABLE, "the time is up")
+
+    monkeypatch.setattr(quantum, "_result", never)
+
+    async def submit() -> None:
+        connection = Connection.open(server.grpc)
+        try:
+            await quantum.submit(connection, wish(bell), Output.JSON, watch=True, timeout_s=10)
+        finally:
+            await connection.close()
+
+    with pytest.raises(Failed, match="the time is up"):
+        asyncio.run(submit())
+    assert list(json.loads(capsys.readouterr().out)) == ["job"]
 
 
 def test_a_job_is_encrypted_where_a_key_is_named(tmp_path: Path, bell: Path) -> None:

@@ -8,6 +8,7 @@ from protocol.cli.connection import Failed
 from protocol.cli.exits import Exit
 from protocol.cli.spec import read_job
 
+NUMBER = "must be a whole number from 0 to 4294967295"
 EXAMPLE = Path(__file__).parents[3] / "examples" / "service.yaml"
 
 
@@ -58,9 +59,23 @@ sla: {preemptible: true}
         ("\nname: a: b", "2: is not YAML: "),
         ("name: a\nbogus: b", "2: bogus is no field here; there are "),
         ("name: a\nname: b", "2: name: is given twice"),
-        ("name: a\ninstance_count: many", "2: instance_count: "),
-        ("instance_count: -1", "1: instance_count: "),
-        ("instance_count: 3000000000000", "1: instance_count: "),
+        ("name: a\ninstance_count: many", f"2: instance_count: {NUMBER} (got many)"),
+        ("instance_count: -1", f"1: instance_count: {NUMBER} (got -1)"),
+        ("instance_count: 3000000000000", f"1: instance_count: {NUMBER} (got 3000000000000)"),
+        ("instance_count: 2026-01-01", f"1: instance_count: {NUMBER} (got 2026-01-01)"),
+        ("sla: {preemptible: 5}", "1: sla.preemptible: must be true or false (got 5)"),
+        (
+            "default_spec: {containers: [{resource: {cpu_limit: x}}]}",
+            "1: default_spec.containers[0].resource.cpu_limit: must be a number (got x)",
+        ),
+        (
+            "default_spec: {containers: [{ports: [{type: x}]}]}",
+            "1: default_spec.containers[0].ports[0].type: must be one of PORT_TYPE_INVALID, ",
+        ),
+        *(
+            (f"instance_count: {tag} x", f"1: instance_count: {NUMBER} (got x)")
+            for tag in ("!!int", "!!float", "!!bool", "!!timestamp", "!!binary", "!other")
+        ),
         ("\nlabels: 5", "2: labels: must be a list"),
         ("labels:\n  a: [1]", "2: labels.a: must be a single value"),
         ("default_spec:\n  containers:\n    - entrypoint: []", "3: default_spec.containers[0].entrypoint: "),

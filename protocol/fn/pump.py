@@ -275,9 +275,11 @@ class Pump:
     async def _acquire(self, asked: Asked) -> Lease | None:
         deadline = self._call.deadline
         try:
-            if deadline is None or asked.granted.done():  # who has a slot already need not be told of none
+            if deadline is None:
                 return await self._slots.acquire(asked)
-            async with asyncio.timeout_at(deadline - MARGIN_S):
+            # Who has a slot already need not be told in time that there is none.
+            margin_s = 0 if asked.granted.done() else MARGIN_S
+            async with asyncio.timeout_at(deadline - margin_s):
                 return await self._slots.acquire(asked)
         except NoSlot as no:
             self._conclude(self._machine.refuse(fault_of(no, self._rules.listen_s)))

@@ -307,8 +307,9 @@ def _private_directory(name: str) -> Path:
     last: OSError | None = None
     for parent in filter(None, (runtime, "/tmp")):  # noqa: S108 mkdtemp makes a directory of our own there
         for left in Path(parent).glob(f"{prefix}*"):
-            if left.lstat().st_uid == os.geteuid():
-                shutil.rmtree(left, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # one of somebody else's, who removes it now
+                if left.lstat().st_uid == os.geteuid():
+                    shutil.rmtree(left, ignore_errors=True)
         try:
             directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         except OSError as error:

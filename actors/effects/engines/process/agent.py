@@ -291,9 +291,8 @@ class Agent:
 def main(words: Sequence[str]) -> int:
     """Run the agent of a host: DATA HOST LINGER_S WRAPPER. Returns once it listens, in the background."""
     data, host, linger_s, wrapper = words
-    os.closerange(
-        3, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    )  # whatever came with the start is nobody's here
+    # Whatever else was open in who started it would be left to every pod.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     seat = Seat(HostFiles(Path(data), host))
     if not seat.take():
         return 0  # another agent is there, or about to leave: whoever asked tries again

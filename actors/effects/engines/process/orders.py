@@ -110,7 +110,7 @@ def write_container(
 
 
 def _plain_form(
-    command: Sequence[str], environment: Mapping[str, str], limits: "Limits", group: str, logs: str
+    command: Sequence[str], environment: Mapping[str, str], limits: Limits, group: str, logs: str
 ) -> str:
     fields = [*map(str, limits), group, logs, str(len(environment))]
     fields += [f"{name}={value}" for name, value in environment.items()]
@@ -119,7 +119,7 @@ def _plain_form(
 
 
 def _shell_form(
-    command: Sequence[str], environment: Mapping[str, str], limits: "Limits", group: str, logs: str
+    command: Sequence[str], environment: Mapping[str, str], limits: Limits, group: str, logs: str
 ) -> str:
     quote = shlex.quote
     exported = {name for name in environment if _IDENTIFIER.fullmatch(name) and name not in _SPECIAL}

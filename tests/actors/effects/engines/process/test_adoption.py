@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 
 from actors.effects.engines.engine import RunEnded, RunKey
 from actors.effects.engines.process import client, orders, wrappers
-from actors.effects.engines.process.client import AgentLink
 from actors.effects.engines.process.engine import ProcessEngine
 from actors.effects.engines.process.layout import MAX_SOCKET_PATH, HostFiles
 from actors.effects.engines.process.record import Record
@@ -398,18 +397,3 @@ async def test_a_pod_costs_little_memory(process_engine: ProcessEngine, ear: Ear
     process_engine.launch(order())
     await ear.started()
     assert pss_kb(wrapper_of(data)) < 2048
-
-
-async def test_a_link_without_any_agent_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_START_S", 0.2)
-    monkeypatch.setattr(client, "_BEGIN", "raise SystemExit(1)")
-    link = AgentLink(
-        HostFiles(tmp_path, "host-1"),
-        server="s",
-        linger_s=1,
-        wrapper="sh",
-        on_connected=lambda: None,
-        on_message=lambda _: None,
-    )
-    with pytest.raises(TimeoutError, match="no agent of host"):
-        await link.open()

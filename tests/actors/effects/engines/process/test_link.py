@@ -4,8 +4,10 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 import uvloop
 
+from actors.effects.engines.process import client
 from actors.effects.engines.process.client import AgentLink
 from actors.effects.engines.process.frames import VERSION, encode
 from actors.effects.engines.process.layout import HostFiles
@@ -45,3 +47,19 @@ async def broken_connections(directory: Path) -> None:
 
 def test_what_is_said_while_a_connection_ends_is_lost(tmp_path: Path) -> None:
     uvloop.run(broken_connections(tmp_path))
+
+
+@pytest.mark.asyncio
+async def test_a_link_without_any_agent_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_START_S", 0.2)
+    monkeypatch.setattr(client, "_BEGIN", "raise SystemExit(1)")
+    link = AgentLink(
+        HostFiles(tmp_path, "host-1"),
+        server="s",
+        linger_s=1,
+        wrapper="sh",
+        on_connected=lambda: None,
+        on_message=lambda _: None,
+    )
+    with pytest.raises(TimeoutError, match="no agent of host"):
+        await link.open()

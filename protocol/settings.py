@@ -148,7 +148,7 @@ class LimitSettings(Section):
     message_mb: Annotated[int, Field(ge=1, le=2047)] = 256
     """Largest message, in and out."""
     inflight_mb: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
-    """Bodies in flight, all together. Not looked at yet: each stream is bounded by itself."""
+    """Requests that are held at a time over gRPC; one is always let in. What still arrives is not counted."""
     instances_per_job: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     log_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
     """What a container's stdout or stderr may take on disk, looked at every few seconds; 0 for no bound."""

@@ -1,7 +1,7 @@
 """The gRPC server itself: its address, its bounds, its certificates.
 
 1. The address is this server's alone: sharing a port between processes is switched off.
-2. Messages are bounded in both directions, and so are pings.
+2. Messages are bounded in both directions, and so are requests that are held and pings.
 """
 
 import ssl
@@ -12,6 +12,7 @@ from typing import Self
 import grpc
 
 from protocol.settings import AuthSettings, Settings
+from protocol.transport.held import Held
 from protocol.transport.server import Server
 
 MEBIBYTE = 2**20
@@ -33,7 +34,9 @@ class Wire:
     @classmethod
     def bind(cls, settings: Settings) -> Self:
         """Make a server and bind it. Raises BadCertificates, or OSError for the address."""
-        server = Server(options(settings.limits.message_mb * MEBIBYTE))
+        limits = settings.limits
+        held = Held(limits.inflight_mb * MEBIBYTE)
+        server = Server(options(limits.message_mb * MEBIBYTE), held=held)
         wanted = str(settings.listen)
         certificates = Certificates(settings.auth) if settings.auth.tls_cert is not None else None
         if certificates is None:

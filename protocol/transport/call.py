@@ -11,20 +11,22 @@
    status, in one piece.
 6. A message that was asked for and not waited for to the end is the next one that `read` answers. Of a client
    that has sent `FEW` messages others are asked for ahead, as many as are kept of those that are sent.
-7. It has the names of `grpc.aio.ServicerContext`, as far as servicers use them.
+7. Of a client that sends more than the server may still hold the call ends, with RESOURCE_EXHAUSTED.
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, NoReturn, Self, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 import structlog
 
 from protocol.transport import core
+from protocol.transport.context import Context
+from protocol.transport.held import Held
 from protocol.transport.kept import Kept
+from protocol.transport.messages import Messages
 
 Endpoint: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour: TypeAlias = "Callable[[object, Call], Awaitable[object]]"
@@ -32,45 +34,42 @@ Behaviour: TypeAlias = "Callable[[object, Call], Awaitable[object]]"
 OK = grpc.StatusCode.OK
 FAILED = "the server failed to answer; its log says more"
 NOT_ONE = "the method takes exactly one request"
+TOO_MUCH = "limits.inflight_mb: the server holds as much of requests as it may; try again later"
 PATIENCE_S = 0.02
 """How long a refusal of a stream waits for the first message: the client of `grpc.aio` takes a status that
 comes while it sends that message for an error of its own, and tells INTERNAL."""
 FEW = 6
-FAR_S = 10 * 365 * 86_400.0
-"""A deadline further away is none."""
+OF_NOBODY = Held()
+"""Holds what comes in calls that are over."""
 
 
 class Gone(Exception):  # noqa: N818 - said of the client
     """Nothing can be sent to the client any more."""
 
 
-class Call:
+class Call(Context):
     """A call, and its context for the method that answers it. Used on the loop's thread."""
 
     __slots__ = (
         "_behaviour",
         "_callbacks",
-        "_code",
-        "_core",
-        "_details",
         "_endpoint",
         "_forget",
         "_has_begun",
         "_has_ended",
         "_heard",
+        "_held",
         "_is_gone",
         "_is_reading",
         "_is_running",
         "_is_sending",
         "_last",
         "_loop",
-        "_metadata",
         "_outbox",
         "_reader",
-        "_status",
         "_task",
-        "_trailing",
         "_unread",
+        "_weight",
         "_writers",
     )
 
@@ -81,18 +80,18 @@ class Call:
         behaviour: Behaviour,
         loop: asyncio.AbstractEventLoop,
         forget: "Callable[[Call], None]",
+        *,
+        held: Held,
     ) -> None:
-        self._core = event.call
-        self._details = event.call_details
-        self._metadata = event.invocation_metadata
+        super().__init__(event)
         self._endpoint = endpoint
         self._behaviour = behaviour
         self._loop = loop
         self._forget = forget
+        self._held = held
+        self._weight = 0
+        """Bytes that are held for it."""
         self._task: asyncio.Task[None] | None = None
-        self._code: grpc.StatusCode | None = None
-        self._status = ""
-        self._trailing: core.Metadata | None = None
         self._callbacks: list[Callable[[Call], None]] | None = None
         self._has_begun = self._has_ended = self._is_gone = False
         self._is_sending = self._is_reading = self._is_running = False
@@ -117,20 +116,24 @@ class Call:
             self._receive()
             self._answer(Messages(self))
         elif not self._start((core.receive_message(core.NO_FLAGS),), self._asked):
-            self._forget(self)
+            self._leave()
 
     def refuse(self, code: grpc.StatusCode, details: str) -> None:
         """End it without a method."""
         self._core.start_server_batch((core.receive_close(core.NO_FLAGS),), self._closed)
         self._end(code, details)
-        self._forget(self)
+        self._leave()
 
     def cancel(self) -> None:
         """Cut its method short, if it runs; if it was about to, it never does."""
-        if self._task is not None and not self._has_ended:
+        if not self._has_ended:
+            self._cut()
+
+    def _cut(self) -> None:
+        if self._task is not None:
             self._task.cancel()
             if not self._is_running:
-                self._forget(self)
+                self._leave()
 
     @property
     def task(self) -> "asyncio.Task[None] | None":
@@ -140,11 +143,30 @@ class Call:
     def _asked(self, event: core.Event) -> None:
         """Take the only request."""
         body = cast("core.Receipt", event.batch_operations[0]).message()
-        if body is not None:
+        if body is not None and self._hold(len(body)):
             self._answer(body)
             return
-        if not self._is_gone:
+        if body is None and not self._is_gone:
             self._end(grpc.StatusCode.UNIMPLEMENTED, NOT_ONE)
+        self._leave()
+
+    def _hold(self, size: int) -> bool:
+        """Have the server hold so much more for it; if it may not, end the call and return False."""
+        if self._held.take(size):
+            self._weight += size
+            return True
+        if not self._has_ended:
+            self._end(grpc.StatusCode.RESOURCE_EXHAUSTED, TOO_MUCH)
+        return False
+
+    def _let_go(self, size: int) -> None:
+        self._held.give(size)
+        self._weight -= size
+
+    def _leave(self) -> None:
+        """Be over, as far as the server is concerned."""
+        self._let_go(self._weight)
+        self._held = OF_NOBODY
         self._forget(self)
 
     def _answer(self, request: "bytes | Messages") -> None:
@@ -176,7 +198,7 @@ class Call:
             structlog.get_logger().exception("call_failed", method=self._details.method.decode())
             self._fail_unless_ended()
         finally:
-            self._forget(self)
+            self._leave()
             for callback in self._callbacks or ():
                 callback(self)
 
@@ -297,6 +319,7 @@ class Call:
         if self._unread:
             body, _ = self._unread.take()
             if body is not None:
+                self._let_go(len(body))
                 self._receive_ahead()
         else:
             body = await self._next()
@@ -326,8 +349,10 @@ class Call:
         body = cast("core.Receipt", event.batch_operations[0]).message()
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(body)
-        else:
+        elif body is None or self._hold(len(body)):
             self._unread.put(body, core.NO_FLAGS)
+        else:
+            self._cut()
         if body is not None:
             self._receive_ahead()
 
@@ -336,42 +361,7 @@ class Call:
         if self._heard > FEW and self._unread.has_room:
             self._receive()
 
-    # ------------------------------------------------------------ what is known of it
-
-    def invocation_metadata(self) -> core.Metadata:
-        """Return what came with the call; names are in lower case."""
-        return self._metadata
-
-    def time_remaining(self) -> float | None:
-        """Return the seconds until the deadline, None without one."""
-        remaining = self._details.deadline - time.time()
-        return None if remaining > FAR_S else max(remaining, 0.0)
-
-    def peer(self) -> str:
-        """Return the address of the client."""
-        return self._core.peer().decode()
-
-    def auth_context(self) -> dict[str, list[bytes]]:
-        """Return what is known of the client by its certificate."""
-        return {
-            name.decode(): list(values) for name, values in (core.authentication(self._core) or {}).items()
-        }
-
-    def code(self) -> grpc.StatusCode | None:
-        """Return the code of the status, None when none is set."""
-        return self._code
-
-    def set_code(self, code: grpc.StatusCode) -> None:
-        """Choose the code that the call ends with when its method returns."""
-        self._code = code
-
-    def set_details(self, details: str) -> None:
-        """Choose its sentence."""
-        self._status = details
-
-    def set_trailing_metadata(self, metadata: core.Metadata) -> None:
-        """Choose what is sent with the status."""
-        self._trailing = metadata
+    # ------------------------------------------------------------ its end
 
     def add_done_callback(self, callback: "Callable[[Call], None]") -> None:
         """Call this when the method has ended."""
@@ -382,18 +372,3 @@ class Call:
     def done(self) -> bool:
         """Tell whether the status is sent."""
         return self._has_ended
-
-
-class Messages(AsyncIterator[object]):
-    """The requests of a call, one after the other."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Awaitable[object]:
-        return self._call.next_message()

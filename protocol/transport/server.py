@@ -17,6 +17,7 @@ import grpc
 from protocol.transport import core
 from protocol.transport.call import Behaviour, Call, Endpoint
 from protocol.transport.completions import Completions
+from protocol.transport.held import Held
 
 AHEAD = 32
 NO_METHOD = "Method not found!"
@@ -30,9 +31,9 @@ class Asked(NamedTuple):
 
 
 class Server:
-    """A server, on the loop that runs where it is made."""
+    """A server, on the loop that runs where it is made; `held` bounds what requests it holds."""
 
-    def __init__(self, options: Sequence[tuple[str, int]] = ()) -> None:
+    def __init__(self, options: Sequence[tuple[str, int]] = (), *, held: Held | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._completions = Completions()
         self._server = core.new_server(tuple(options), False)  # noqa: FBT003 - the core's own order
@@ -40,6 +41,7 @@ class Server:
         self._handlers: list[grpc.GenericRpcHandler] = []
         self._found: dict[bytes, tuple[Endpoint, Behaviour]] = {}
         self._calls: set[Call] = set()
+        self._held = held if held is not None else Held()
         self._has_started = False
         self._ending: asyncio.Task[None] | None = None
         self._is_empty = asyncio.Event()
@@ -107,10 +109,10 @@ class Server:
         path = event.call_details.method
         endpoint = self._found.get(path) or self._find(path, event.invocation_metadata)
         if endpoint is None:
-            call = Call(event, NOTHING, nothing, self._loop, self._calls.discard)
+            call = Call(event, NOTHING, nothing, self._loop, self._calls.discard, held=self._held)
             call.refuse(grpc.StatusCode.UNIMPLEMENTED, NO_METHOD)
         else:
-            call = Call(event, *endpoint, self._loop, self._calls.discard)
+            call = Call(event, *endpoint, self._loop, self._calls.discard, held=self._held)
             self._calls.add(call)
             call.start()
 

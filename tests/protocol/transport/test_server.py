@@ -49,6 +49,8 @@ async def nothing_left(server: object) -> None:
     async with asyncio.timeout(10):
         while open_calls(server):  # noqa: ASYNC110 - the core tells nobody
             await asyncio.sleep(0.01)
+    assert isinstance(server, Server)
+    assert server._held.count == 0
 
 
 @pytest.mark.asyncio

@@ -122,6 +122,13 @@ class Wishes:
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    on_reload: Callable[[], None] | None = None
+    """What reads files again, as long as there is anything that does."""
+
+    def reload(self) -> None:
+        """Ask for files to be read again."""
+        if self.on_reload is not None:
+            self.on_reload()
 
     def end(self) -> None:
         """Ask for the end, the second time for a quick one."""
@@ -141,6 +148,7 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wishes.end)
+    loop.add_signal_handler(signal.SIGHUP, wishes.reload)  # never taken away: it would end what is left
     async with AsyncExitStack() as down:
         try:
             authenticator = Authenticator(settings.auth.tokens_file)
@@ -149,8 +157,8 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
         plane = open_plane(settings)
         down.push_async_callback(close_plane, plane)
         server = await build(settings, plane, facades, authenticator, down)
-        loop.add_signal_handler(signal.SIGHUP, server.reload)
-        down.callback(loop.remove_signal_handler, signal.SIGHUP)
+        wishes.on_reload = server.reload
+        down.callback(setattr, wishes, "on_reload", None)
         # A journal that is fenced withholds answers, so the start may wait for one that never comes.
         with collector_paused():
             has_started = await unless(wishes.stop, plane.start(), plane.fenced)

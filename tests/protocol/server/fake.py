@@ -72,6 +72,7 @@ class FakePlane:
         self.may_drain = asyncio.Event()
         self.may_drain.set()
         self.is_draining = asyncio.Event()
+        self.signal_at_close: signal.Signals | None = None
 
     @property
     def gateway(self) -> Gateway:
@@ -105,6 +106,8 @@ class FakePlane:
 
     async def close(self) -> None:
         self.notes.append("close")
+        if self.signal_at_close is not None:
+            os.kill(os.getpid(), self.signal_at_close)
 
 
 def main() -> None:
@@ -128,6 +131,8 @@ def main() -> None:
             case "slow":
                 plane.may_start.clear()
                 os.kill(os.getpid(), signal.SIGTERM)
+            case "hang up":
+                plane.signal_at_close = signal.SIGHUP
             case _:
                 pass
         return plane

@@ -71,6 +71,13 @@ def test_a_second_signal_cuts_the_drain_short(tmp_path: Path) -> None:
         assert "drain_cut_short" not in program.said()
 
 
+def test_a_hang_up_at_the_very_end_does_no_harm(tmp_path: Path) -> None:
+    with running(fake("hang up", tmp_path), tmp_path) as program:
+        program.read_ready()
+        program.process.terminate()
+        assert program.end() == (0, b"")
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

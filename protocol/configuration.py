@@ -24,6 +24,8 @@ CLIENTS = frozenset({"POLYPLANE_SERVER", "POLYPLANE_TOKEN", "POLYPLANE_CA"})
 
 Tree: TypeAlias = dict[str, object]
 
+OF_A_KEY = "[key]"
+"""What pydantic ends a path with when the last part of it is wrong itself."""
 SHOWN = 60
 """Characters of a wrong value that are shown."""
 
@@ -104,7 +106,8 @@ def leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[str]:
 
 def explain(error: ErrorDetails) -> str:
     """Say one error in one line."""
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    path = [part for part in error["loc"] if part != OF_A_KEY]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
     got = (
         f" (got {str(error['input'])[:SHOWN]})"
         if isinstance(error["input"], str | int | float | bool)

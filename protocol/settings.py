@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from protocol.addresses import Address, PortRange, Ports, SocketAddress
@@ -22,6 +22,7 @@ MEMORY = ":memory:"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
 """A name that is safe as a file name and as a label."""
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+NUMBERS = (int, float)
 Seconds = Annotated[float, Field(ge=0, le=365 * 86400, allow_inf_nan=False)]
 
 
@@ -29,6 +30,13 @@ class Section(BaseModel):
     """What all sections have in common: they are frozen and know their keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in NUMBERS:
+            raise ValueError("must be a number")
+        return value
 
 
 class HostSettings(Section):
@@ -109,7 +117,20 @@ class RigettiSettings(Section):
     """Settings of a processor that only the role `settings-admin` may change; `*` is every one."""
     result_wait_s: Seconds = 600
     """Longest time that a reader may wait for a result."""
-    processors: dict[str, ProcessorSettings] = {"local-1": ProcessorSettings(endpoints=("ep-1",))}
+    processors: dict[Name, ProcessorSettings] = {"local-1": ProcessorSettings(endpoints=("ep-1",))}
+
+    @model_validator(mode="after")
+    def _share_nothing(self) -> Self:
+        owners: dict[str, str] = {}
+        for name, processor in self.processors.items():
+            for endpoint in processor.endpoints:
+                if endpoint in owners:
+                    raise ValueError(
+                        f"processors.{name}.endpoints: {endpoint!r} must be given once "
+                        f"({owners[endpoint]} has it)"
+                    )
+                owners[endpoint] = name
+        return self
 
 
 class AuthSettings(Section):

@@ -107,6 +107,16 @@ def test_variables_of_the_client_are_no_settings(monkeypatch: pytest.MonkeyPatch
             "hosts[0].engine: must be 'process' or 'simulated' (got real)",
         ),
         ("[limits]\nwatchers = 0", "limits.watchers: must be at least 1 (got 0)"),
+        ("[limits]\nwatchers = true", "limits.watchers: must be a number (got True)"),
+        ("[rigetti]\nresult_wait_s = false", "rigetti.result_wait_s: must be a number (got False)"),
+        (
+            '[rigetti.processors.a]\nendpoints = ["x"]\n[rigetti.processors.b]\nendpoints = ["y", "x"]',
+            "rigetti: processors.b.endpoints: 'x' must be given once (a has it)",
+        ),
+        (
+            '[rigetti.processors."/"]\nendpoints = ["x"]',
+            "rigetti.processors./: must be a name of letters, digits, dots, dashes and underscores (got /)",
+        ),
         ("[limits]\nmessage_mb = 4096", "limits.message_mb: must be at most 2047 (got 4096)"),
         ("[limits]\nwatcher = 1", "limits.watcher: is no setting; did you mean watchers?"),
         ("[limit]\nwatchers = 1", "limit: is no setting; did you mean limits?"),

@@ -2,9 +2,10 @@
 
 1. After a commit, in this order: observers see it, replies are released, effects run.
 2. A failed append fails every append of its epoch. The actors that had decided them, the ones
-   they opened included, forget and load again; the next epoch begins with that.
-3. A fenced journal takes nothing more: replies whose truth is unknown are withheld as long as the
-   server has a word to say, and end as unknown.
+   they opened included, forget and load again; the next epoch begins with that. All have forgotten
+   before anybody is told: who is told may decide at once.
+3. A fenced journal takes nothing more: replies whose truth is unknown, and those that rest on what is,
+   are withheld as long as the server has a word to say, and end as unknown.
 4. What an append makes of its actors is worked out before the writer is given it, and becomes theirs
    after: a decision that cannot be evolved, encoded or taken in changes nothing.
 5. An append that takes a delivery and opens streams names its receiver in `delivered`, news or not:
@@ -110,6 +111,8 @@ class Commits:
         self._on_fenced = on_fenced
         self._pending: dict[Append, Pending] = {}
         self._withheld: list[LoopFuture[Answer]] = []
+        self._unsure: dict[EntityActor, None] = {}
+        """Actors of which it is not known how much of their state is on disk."""
         self._is_refused = False
         """The last commit stored nothing."""
         self.is_fenced = False
@@ -252,6 +255,7 @@ class Commits:
 
     def _fail(self, failed: Sequence[Outcome]) -> None:
         lost: dict[EntityActor, None] = {}
+        held: list[LoopFuture[Answer]] = []
         if any(outcome.failure is Failure.NOT_STORED for outcome in failed):
             lost = {
                 actor: None
@@ -260,13 +264,19 @@ class Commits:
                 if actor.generation == generation
             }
             for actor in lost:
+                actor.forget()
+                held += actor.withdraw()
+            for actor in lost:
                 self._reload(actor)
             self._complain(failed)
+        for reply in held:
+            reply.set(NOTHING_STORED)
         for outcome in failed:
             pending = self._pending.pop(outcome.append)
             if outcome.failure is Failure.FENCED:
                 self.fence(outcome.detail)
                 self._withheld.append(pending.reply)
+                self._unsure.update((actor, None) for actor, _, _ in pending.touched)
             else:
                 pending.reply.set(NOTHING_STORED)
         for actor in lost:
@@ -282,6 +292,8 @@ class Commits:
     def end(self) -> None:
         """Tell those whose replies are withheld that the truth will not be known here."""
         withheld, self._withheld = self._withheld, []
+        for actor in self._unsure:
+            withheld += actor.withdraw()
         for reply in withheld:
             reply.set(UNKNOWN)
 

@@ -279,14 +279,16 @@ class EntityActor(pykka.Actor):
             self.wake()
 
     def forget(self) -> None:
-        """Drop everything that is not on disk; messages wait for the next load."""
+        """Drop all state, on disk or not; messages wait for the next load, answers for `withdraw`."""
         self.generation += 1
         self.state, self.version, self.committed = None, 0, 0
         self.seen, self.sent_until, self.first_sent = None, 0, 0
         self.is_loaded = False
+
+    def withdraw(self) -> list[LoopFuture[Answer]]:
+        """Give away the replies that wait for a commit which will not come."""
         held, self._held = self._held, None
-        for _, reply, _answer in held or ():
-            reply.set(NOTHING_STORED)
+        return [reply for _, reply, _ in held or ()]
 
     # ------------------------------------------------------------ answers
 
@@ -339,4 +341,6 @@ class EntityActor(pykka.Actor):
     @property
     def cursor(self) -> int:
         """Version up to which everything that was sent has been answered."""
+        if self.owing:  # what is on disk and has yet to be sent is not among the unanswered
+            return self.sent_until
         return min(self.unanswered) - 1 if self.unanswered else self.committed

@@ -5,7 +5,9 @@
    from its receipt, or try themselves if it was refused: a refusal binds nothing.
 3. A key that is not under way is looked up in the journal itself, never only in a projection.
 4. The same key with another fingerprint is refused, and nothing is done.
-5. A key is free again when nothing is kept any more of what its receipt answered; who claims it can
+5. A key that is held twice, by a caller and by what is decided for him, is free when both gave it back:
+   a caller who goes away while that is on its way to disk frees nothing.
+6. A key is free again when nothing is kept any more of what its receipt answered; who claims it can
    say so. The next receipt follows the earlier one in the same stream.
 """
 
@@ -44,6 +46,8 @@ class Keys:
         self._read = read
         self._decode = decode
         self._under_way: dict[str, LoopFuture[None]] = {}
+        self._held_again: dict[str, int] = {}
+        """How many hold a key beside who claimed it; none of them 0."""
 
     async def claim(self, keyed: Keyed, is_kept: Callable[[object], bool] = lambda _: True) -> Answer | Keyed:
         """Answer from the receipt, or with the key that the caller now holds and must give back.
@@ -76,9 +80,18 @@ class Keys:
         self._under_way[keyed.stream] = LoopFuture()
         return keyed
 
+    def hold(self, keyed: Keyed) -> None:
+        """Hold a key that was claimed once more: it has to be given back once more."""
+        self._held_again[keyed.stream] = self._held_again.get(keyed.stream, 0) + 1
+
     def give_back(self, keyed: Keyed) -> None:
-        """Let those who wait for the key go on."""
-        self._under_way.pop(keyed.stream).set(None)
+        """Let those who wait for the key go on, unless it is still held by another."""
+        stream = keyed.stream
+        others = self._held_again.pop(stream, 0)
+        if others > 1:
+            self._held_again[stream] = others - 1
+        if not others:
+            self._under_way.pop(stream).set(None)
 
 
 def _receipt(record: Recorded) -> ReceiptRecorded:

@@ -202,7 +202,8 @@ class Kernel:
         The decisions are taken in stream order, in one step, once all the entities are in memory: before
         this returns if they are, and have nothing to do that was asked of them earlier.
         With `all_or_none` one rejection leaves all undone, else the rejected are left out. `request`
-        tells who asks, when that is not the server; a key that was claimed leaves its receipt.
+        tells who asks, when that is not the server; a key that was claimed leaves its receipt, and is not
+        free before the answer, whenever the caller gives it back.
         """
         if len({stream for stream, _ in commands}) < len(commands):
             raise ValueError("each entity may be named once")
@@ -214,6 +215,9 @@ class Kernel:
             refusal=self.directory.refusal,
             shell=self,
         )
+        if request is not None and (keyed := request.keyed) is not None:
+            self._keys.hold(keyed)
+            joint.answered.then(lambda _: self._keys.give_back(keyed))
         if self._undecided or not joint.decide_if_next():
             self._undecided += 1
             self._world.defer(lambda: self._decide(joint))

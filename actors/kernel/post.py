@@ -5,7 +5,9 @@
 2. Between one sender and one receiver there is one command under way; the next waits for its
    answer. So a repeat never overtakes, and a refusal by identity is always of a repeat.
 3. Whatever the receiver answers, rejection included, ends the delivery; only an answer that says
-   "nothing was stored, try again" leads to a repeat, after a pause.
+   "nothing was stored, try again" leads to a repeat, after a pause. Meanwhile all that is sent to this
+   receiver waits, and takes no place of what is under way to others; then one of them tries, and after
+   an answer of its own the others follow. The pause doubles from try to try, up to a bound.
 4. Who asks whether a pair is passed hears it when all that was sent there before has its answer: so
    a caller's command does not overtake what was acknowledged earlier.
 5. At most `window` commands are under way; the rest wait in order.
@@ -28,6 +30,7 @@ Later = Callable[[float, Callable[[], None]], object]
 __all__ = ["PAUSE_S", "TRANSIENT", "Deliver", "Later", "Parcel", "Post"]
 
 PAUSE_S = 0.1
+LONGEST_PAUSE_S = 1.6
 
 
 class Parcel(NamedTuple):
@@ -39,6 +42,20 @@ class Parcel(NamedTuple):
     delivery: Delivery
     cause: int
     """Revision of the event that asked for it, 0 when that is not known."""
+
+
+class Pausing:
+    """A receiver that is to be tried again later."""
+
+    __slots__ = ("parcels", "pause_s", "probe")
+
+    def __init__(self) -> None:
+        self.parcels: deque[Parcel] = deque()
+        """What waits for it."""
+        self.pause_s = PAUSE_S
+        """Time to the next try."""
+        self.probe: Parcel | None = None
+        """The one that tries, None until then."""
 
 
 class Post:
@@ -61,11 +78,13 @@ class Post:
         self._ready: deque[Parcel] = deque()
         self._behind: dict[tuple[str, str], deque[Parcel | LoopFuture[None]]] = {}
         """What waits behind the command under way, by sender and receiver; a future is who asked."""
+        self._pausing: dict[str, Pausing] = {}
 
     @property
     def waiting(self) -> int:
         """Commands that have no answer yet."""
-        return self._under_way + len(self._ready) + sum(map(len, self._behind.values()))
+        pausing = sum(len(each.parcels) for each in self._pausing.values())
+        return self._under_way + len(self._ready) + pausing + sum(map(len, self._behind.values()))
 
     def send(self, parcel: Parcel) -> None:
         """Take a command in; its sender counts it until it is answered."""
@@ -93,8 +112,13 @@ class Post:
         self._is_pumping = True
         try:
             while self._ready and self._under_way < self._window:
-                self._under_way += 1
-                self._hand_over(self._ready.popleft())
+                parcel = self._ready.popleft()
+                pausing = self._pausing.get(parcel.to) if self._pausing else None
+                if pausing is None or pausing.probe is parcel:
+                    self._under_way += 1
+                    self._hand_over(parcel)
+                else:
+                    pausing.parcels.append(parcel)
         finally:
             self._is_pumping = False
 
@@ -112,10 +136,13 @@ class Post:
             answer = reply.get()
         except Exception:  # noqa: BLE001 - a bug of the receiver's, logged there; a repeat would repeat it
             answer = None
-        if isinstance(answer, Rejection) and answer.code in TRANSIENT:
-            self._later(PAUSE_S, lambda: self._hand_over(parcel))
-            return
         self._under_way -= 1
+        if isinstance(answer, Rejection) and answer.code in TRANSIENT:
+            self._postpone(parcel)
+            self._pump()
+            return
+        if self._pausing and (pausing := self._pausing.pop(parcel.to, None)) is not None:
+            self._ready.extend(pausing.parcels)
         parcel.sender.answered(parcel.delivery.version)
         if not parcel.sender.unanswered:
             self._at_rest(parcel.sender)
@@ -133,3 +160,23 @@ class Post:
         else:
             del self._behind[pair]
         self._pump()
+
+    def _postpone(self, parcel: Parcel) -> None:
+        """Let a receiver be, and what is sent to it wait."""
+        pausing = self._pausing.get(parcel.to)
+        if pausing is None:
+            pausing = self._pausing[parcel.to] = Pausing()
+        elif parcel is pausing.probe:
+            pausing.pause_s = min(2 * pausing.pause_s, LONGEST_PAUSE_S)
+        else:  # it was under way when another was refused
+            pausing.parcels.append(parcel)
+            return
+        pausing.probe = None
+        pausing.parcels.appendleft(parcel)
+        self._later(pausing.pause_s, lambda: self._try_again(parcel.to, pausing))
+
+    def _try_again(self, to: str, pausing: Pausing) -> None:
+        if self._pausing.get(to) is pausing:  # else it has answered meanwhile
+            pausing.probe = pausing.parcels.popleft()
+            self._ready.appendleft(pausing.probe)
+            self._pump()

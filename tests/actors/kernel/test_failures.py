@@ -112,6 +112,54 @@ def test_a_fenced_journal_withholds_what_may_be_untrue(world: World) -> None:
     assert world.state(A) == Account(15)
 
 
+def test_what_rests_on_what_is_not_known_ends_with_it(world: World) -> None:
+    """No-ops and refusals, alone and together, asked for before and after the fence."""
+    world.fail_with(Fault.UNKNOWN_FOR_GOOD)
+    replies = world.tell(A, Move(5), Look(), Move(-100))
+    world.settle()
+    replies += world.tell(A, Look(), Move(-100))
+    together = world.kernel.ask_together([(A, Look()), (B, Look())])
+    world.settle()
+    assert results(replies) == [None] * 5
+    assert not together.is_done
+    world.kernel.commits.end()
+    assert [reply.get() for reply in replies] == [UNKNOWN] * 5
+    assert together.get() == (UNKNOWN, UNKNOWN)
+
+
+def test_who_hears_of_a_failure_may_decide_at_once(world: World) -> None:
+    """All who lost something have forgotten it before anybody is told."""
+    world.fail_with(Fault.BEFORE_INSERT)
+    world.tell(A, Move(5))
+    world.tell(B, Move(5))
+    world.think()
+    looked = world.kernel.ask_together([(A, Look())])
+
+    def decide(_: object) -> None:
+        world.kernel.ask_together([(B, Move(1))])
+
+    looked.then(decide)
+    world.settle()
+    assert looked.get() == (NOTHING_STORED,)
+    assert not world.fenced
+    assert world.state(B) == Account(11)
+
+
+def test_who_is_answered_and_raises_takes_nothing_from_others(world: World) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("a bug of who was answered")
+
+    (first,) = world.tell(A, Move(1))
+    first.then(fail)
+    others = world.tell(A, Note("seen")) + world.tell(B, Pay((A,), 1))
+    with capture_logs() as logs:
+        world.settle()
+    assert [log["event"] for log in logs] == ["callback_raised"]
+    assert results(others) == ["accepted", Balance(9)]
+    assert world.shown == [(A, "seen")]
+    assert world.state(A) == Account(12)
+
+
 def test_a_journal_that_refuses_is_told_of_once_until_it_stores_again(world: World) -> None:
     with capture_logs() as logs:
         for _ in range(2):

@@ -1,6 +1,7 @@
 """Keyed commands: decided once, answered alike for ever."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +12,7 @@ from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer, Keyed, Request
 from events.journal import Fault
 from tests.actors.kernel.account import Account, Balance, BreakDecide, Look, Move, Open
-from tests.actors.kernel.harness import A, World
+from tests.actors.kernel.harness import A, B, World
 
 KEY = receipt_stream("p", "k")
 
@@ -28,7 +29,7 @@ def ask(world: World, command: object, fingerprint: str = "f", stream: str = KEY
     return asyncio.create_task(world.kernel.ask(A, request))
 
 
-async def begun(*tasks: asyncio.Task[Answer]) -> None:
+async def begun(*tasks: asyncio.Task[Answer] | asyncio.Task[Sequence[Answer] | Answer]) -> None:
     """Let tasks run until they wait for the kernel."""
     for _ in range(2 + len(tasks)):
         await asyncio.sleep(0)
@@ -131,6 +132,38 @@ async def test_a_caller_who_leaves_while_another_holds_the_key_changes_nothing(w
     gone.cancel()
     first, second = await answers(world, holder, last)
     assert first == second == Accepted(Balance(11), 3)
+
+
+async def ask_together(world: World) -> Sequence[Answer] | Answer:
+    """Claim the key, decide for two accounts, and give the key back whatever comes."""
+    claimed = await world.kernel.claim(Keyed(KEY, "f"))
+    if not isinstance(claimed, Keyed):
+        return claimed
+    try:
+        request = Request(command=None, keyed=claimed)
+        return await world.kernel.ask_together([(A, Move(1)), (B, Open(1))], request=request)
+    finally:
+        world.kernel.give_back(claimed)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turns", range(1, 5))
+async def test_a_caller_who_leaves_a_joint_decision_frees_no_key_before_it_is_stored(
+    world: World, turns: int
+) -> None:
+    """Who repeats it meanwhile waits, and has the answer of the first: there are no two receipts."""
+    gone = asyncio.create_task(ask_together(world))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    gone.cancel()
+    again = asyncio.create_task(ask_together(world))
+    for _ in range(5):
+        await begun(again)
+        world.settle()
+    assert not world.fenced
+    assert await again == Accepted(Balance(11), 4)
+    assert world.state(A) == Account(11)
+    assert await ask_together(world) == Accepted(Balance(11), 4)
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,7 @@
 """Commands between entities: at least once on the way, exactly once in effect, in order of each pair."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from actors.kernel.decider import Code, Rejection
 from actors.kernel.entity import EntityActor
 from actors.kernel.mailbox import LoopFuture
-from actors.kernel.post import PAUSE_S, Parcel, Post
+from actors.kernel.post import LONGEST_PAUSE_S, PAUSE_S, Parcel, Post
 from actors.kernel.request import Accepted, Answer, Request
 from events.journal import Fault
 from events.receipt import CommandReceived
@@ -164,7 +166,7 @@ class Route:
 
     def __init__(self, *, window: int = 100) -> None:
         self.delivered: list[tuple[str, object, LoopFuture[Answer]]] = []
-        self.later: list[tuple[float, object]] = []
+        self.later: list[tuple[float, Callable[[], None]]] = []
         self.rested: list[EntityActor] = []
         self.post = Post(
             deliver=lambda to, request, reply: self.delivered.append((to, request.command, reply)),
@@ -173,9 +175,10 @@ class Route:
             at_rest=self.rested.append,
         )
         self.sender = World().kernel.directory.place(A)
+        self.name = A
 
     def send(self, to: str, command: str, version: int = 1) -> None:
-        self.post.send(Parcel(self.sender, to, command, Delivery(A, version, 0), 0))
+        self.post.send(Parcel(self.sender, to, command, Delivery(self.name, version, 0), 0))
 
     def answer(self, answer: Answer, number: int = 0) -> None:
         self.delivered.pop(number)[2].set(answer)
@@ -210,6 +213,64 @@ def test_a_refusal_to_try_again_is_tried_again_and_not_overtaken(code: Code) -> 
     assert route.under_way == ["b1"]
     route.answer(Accepted(None, 0))
     assert route.under_way == ["b2"]
+
+
+def test_a_receiver_out_of_service_holds_up_nobody_else() -> None:
+    """However much is sent to it, and it is tried by one command at a time, more and more rarely."""
+    route = Route(window=2)
+    for number in range(4):
+        route.name = f"account/sender{number}"
+        route.send(B, f"b{number}", number + 1)
+    assert route.under_way == ["b0", "b1"]
+    route.answer(Rejection(Code.UNAVAILABLE, "not now"))
+    route.answer(Rejection(Code.UNAVAILABLE, "not now"))
+    assert route.under_way == []
+    route.send(C, "c1", 9)
+    assert route.under_way == ["c1"]
+    route.answer(Accepted(None, 0))
+    pauses = []
+    for _ in range(7):
+        ((pause, again),) = route.later
+        pauses.append(pause)
+        route.later.clear()
+        again()
+        assert len(route.under_way) == 1
+        route.answer(Rejection(Code.UNAVAILABLE, "not now"))
+    assert pauses == [PAUSE_S, *(min(PAUSE_S * 2**n, LONGEST_PAUSE_S) for n in range(1, 7))]
+    assert route.post.waiting == 4
+    route.later.pop()[1]()
+    while route.delivered:
+        route.answer(Accepted(None, 0))
+    assert route.post.waiting == 0
+    assert not route.later
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.booleans()), max_size=30), st.data())
+def test_whatever_is_refused_for_a_time_each_pair_is_in_order(
+    sent: list[tuple[int, int, bool]], data: st.DataObject
+) -> None:
+    """Answers come in any order; at last all has arrived once, what one sent to another in order."""
+    route, taken = Route(window=3), dict[tuple[str, str], list[int]]()
+    for number, (sender, receiver, _) in enumerate(sent):
+        route.name = f"account/sender{sender}"
+        route.send(f"account/{receiver}", str(number), number + 1)
+    refusals = [is_refused for _, _, is_refused in sent]
+    while route.delivered or route.later:
+        if route.later and (not route.delivered or data.draw(st.booleans())):
+            route.later.pop(data.draw(st.integers(0, len(route.later) - 1)))[1]()
+            continue
+        place = data.draw(st.integers(0, len(route.delivered) - 1))
+        to, command, _ = route.delivered[place]
+        assert len(route.delivered) <= 3
+        if refusals and refusals.pop():
+            route.answer(Rejection(Code.UNAVAILABLE, "not now"), place)
+        else:
+            number = int(str(command))
+            taken.setdefault((f"account/sender{sent[number][0]}", to), []).append(number)
+            route.answer(Accepted(None, 0), place)
+    assert all(numbers == sorted(numbers) for numbers in taken.values())
+    assert sorted(number for numbers in taken.values() for number in numbers) == list(range(len(sent)))
+    assert route.post.waiting == 0
 
 
 def test_any_other_answer_ends_a_delivery() -> None:

@@ -45,9 +45,48 @@ class Callers:
         self.asked.clear()
 
 
+class EagerCallers(Callers):
+    """Three who each give the next command, to whatever stream, in the very moment of an answer.
+
+    They do so by joint decisions, which are taken at once. What was not stored has its turn again later.
+    """
+
+    def __init__(self, world: World, script: Script) -> None:
+        super().__init__(world, [])
+        self.scripts = [script[number::3] for number in range(3)]
+        self.waiting: dict[int, object] = {}
+
+    def give(self) -> None:
+        for number, script in enumerate(self.scripts):
+            if script and number not in self.waiting:
+                self._ask(number)
+
+    def crash(self) -> None:
+        self.world.crash()
+        self.waiting.clear()
+
+    def _ask(self, number: int) -> None:
+        stream, command = self.scripts[number][0]
+        asked = self.world.kernel.ask_together([(stream, command)])
+        self.waiting[number] = asked
+        asked.then(lambda done: self._answered(number, done))
+
+    def _answered(self, number: int, done: LoopFuture[tuple[Answer, ...]]) -> None:
+        if self.waiting.get(number) is not done:
+            return  # asked before a crash
+        del self.waiting[number]
+        script = self.scripts[number]
+        command = script.pop(0)
+        if not isinstance(done.get()[0], Accepted):
+            script.append(command)
+        if script and not self.world.fenced:
+            self._ask(number)
+
+
 def play(
     script: Script,
     *,
+    callers: type[Callers] = Callers,
     crashes: Container[int] = (),
     faults: Sequence[Fault] = (),
     picks: Iterable[int] = (),
@@ -63,14 +102,14 @@ def play(
         world.ask(stream, Open(100))
     world.fail_with(*faults)
     chosen = iter(picks)
-    callers = Callers(world, script)
+    asking = callers(world, script)
     steps = 0
     while True:
-        callers.give()
+        asking.give()
         if steps in crashes:
-            callers.crash()
+            asking.crash()
         elif not world.step(lambda possible: next(chosen, 0) % possible):
-            callers.give()
+            asking.give()
             if not world.deferred:
                 due = world.clock.next_at()
                 if due is None:
@@ -87,6 +126,11 @@ def outcome(world: World) -> list[Account]:
 def paid(state: Account) -> tuple[object, ...]:
     """Return an account without how often a bell rang: a caller who repeats arms it again."""
     return state.balance, state.tags, state.armed, set(state.rung)
+
+
+def settled(state: Account) -> tuple[object, ...]:
+    """Return an account without the order in which callers, who do not wait for each other, came to it."""
+    return state.balance, sorted(state.tags), state.armed, set(state.rung)
 
 
 def streams_are_folds(world: World) -> bool:
@@ -142,15 +186,17 @@ def test_two_crashes_change_nothing() -> None:
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> Script:
-    some = st.sampled_from(STREAMS)
+def scripts(draw: st.DrawFn, streams: Sequence[str] = STREAMS, longest: int = 8) -> Script:
+    some = st.sampled_from(streams)
     script: Script = []
-    for number in range(draw(st.integers(0, 8))):
-        kind, tag = draw(st.sampled_from([Pay, Pay, Move, Arm])), str(number)
+    for number in range(draw(st.integers(0, longest))):
+        kind, tag = draw(st.sampled_from([Pay, Pay, Move, Arm, Look])), str(number)
         if kind is Pay:
             command: object = Pay(tuple(draw(st.lists(some, max_size=3))), draw(st.integers(0, 5)), tag)
         elif kind is Move:
             command = Move(draw(st.integers(0, 5)), tag)
+        elif kind is Look:
+            command = Look()
         else:
             command = Arm(draw(st.sampled_from(["x", "y"])), BELL_AT)
         script.append((draw(some), command))
@@ -176,6 +222,52 @@ def test_crashes_and_failures_change_nothing(
     assert [paid(state) for state in outcome(stormy)] == [paid(state) for state in outcome(calm)]
     assert streams_are_folds(stormy)
     assert not stormy.fenced
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    script=scripts((A, B), 12),
+    crashes=st.sets(st.integers(0, 60), max_size=3),
+    faults=st.lists(
+        st.sampled_from([Fault.BEFORE_INSERT, Fault.UNKNOWN_STORED, Fault.UNKNOWN_ABSENT]), max_size=4
+    ),
+    picks=st.lists(st.integers(0, 3), max_size=150),
+)
+def test_who_decides_in_the_moment_of_an_answer_loses_nothing(
+    script: Script, crashes: set[int], faults: list[Fault], picks: list[int]
+) -> None:
+    """What is decided within the telling of a commit, or of its failure, is decided on what is true."""
+    calm, _ = play(script)
+    stormy, _ = play(script, callers=EagerCallers, crashes=crashes, faults=faults, picks=picks)
+    assert not stormy.fenced
+    assert [settled(state) for state in outcome(stormy)] == [settled(state) for state in outcome(calm)]
+    assert streams_are_folds(stormy)
+
+
+def test_what_is_stored_and_not_yet_sent_is_not_taken_for_answered() -> None:
+    """An event decided between a commit and its effects does not say that what they send has arrived."""
+    world = World()
+    for stream in (A, B, C):
+        world.ask(stream, Open(100))
+    world.tell(A, Pay((B,), 1))
+    world.think()
+    world.writer.commit()
+    world.writer.deliver()
+    world.think()
+    world.tell(A, Pay((C,), 5))
+    (look,) = world.tell(A, Look())
+
+    def decide(_: object) -> None:
+        world.kernel.ask_together([(A, Move(0))])
+
+    look.then(decide)
+    world.think()
+    world.writer.commit()
+    world.writer.deliver()
+    world.writer.commit()
+    world.crash()
+    world.run()
+    assert world.state(C) == Account(105)
 
 
 def test_effects_that_may_be_left_are_done_again() -> None:

@@ -22,7 +22,7 @@ _REF = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobMissing(Exception):  # noqa: N818 - a refusal is named for what is wrong
-    """No blob has this name, or it is damaged; the text says which."""
+    """No blob has this name, or it is damaged or cannot be read; the text says which."""
 
 
 class Blobs(Protocol):
@@ -88,7 +88,7 @@ class FileBlobs:
         """Store bytes and sync them to disk."""
         ref = ref_of(body)
         place = self._place(ref)
-        if not place.exists():
+        if not _holds(place, body):
             if not place.parent.exists():
                 place.parent.mkdir(mode=0o700, exist_ok=True)
                 _sync_directory(self._path)
@@ -105,6 +105,8 @@ class FileBlobs:
             body = self._place(ref).read_bytes()
         except FileNotFoundError:
             raise BlobMissing(f"blob {ref!r} does not exist") from None
+        except OSError as error:
+            raise BlobMissing(f"blob {ref!r} cannot be read: {error.strerror}") from error
         if ref_of(body) != ref:
             raise BlobMissing(f"blob {ref!r} is damaged")
         return body
@@ -142,6 +144,14 @@ class FileBlobs:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _holds(place: Path, body: bytes) -> bool:
+    """Return whether a file has just these bytes: one that was damaged is written again."""
+    try:
+        return place.read_bytes() == body
+    except OSError:
+        return False
 
 
 def _is_blob(place: Path) -> bool:

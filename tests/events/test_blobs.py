@@ -61,6 +61,25 @@ def test_a_damaged_file_is_not_returned(tmp_path: Path) -> None:
         blobs.get(ref)
 
 
+def test_what_is_damaged_and_put_again_is_whole(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path)
+    ref = blobs.put(b"whole")
+    (tmp_path / ref[:2] / ref[2:]).write_bytes(b"half")
+    assert blobs.put(b"whole") == ref
+    assert blobs.get(ref) == b"whole"
+
+
+def test_what_the_disk_does_not_give_is_missing(tmp_path: Path) -> None:
+    """Whatever keeps a blob from being read, it is its event alone that cannot be."""
+    blobs = FileBlobs(tmp_path)
+    ref = blobs.put(b"whole")
+    place = tmp_path / ref[:2] / ref[2:]
+    place.unlink()
+    place.mkdir()
+    with pytest.raises(BlobMissing, match="cannot be read: Is a directory"):
+        blobs.get(ref)
+
+
 def test_sweeping_removes_what_a_crash_left_half_written(tmp_path: Path) -> None:
     blobs = FileBlobs(tmp_path)
     ref = blobs.put(b"whole")

@@ -46,8 +46,11 @@ class Cold(Protocol):
     def checkpoint(self) -> int:
         """Revision up to which the tables have everything."""
 
-    def get(self, stream: str) -> View | None:
-        """Read the view of a stream: one row, at once."""
+    def get(self, stream: str, until: int) -> View | None:
+        """Read the view of a stream: one row, at once.
+
+        Should it have to be read from the journal instead, then as it was at a revision.
+        """
 
     def pods_to_keep(self) -> Iterable[PodView]:
         """Read the pods that are not over, and those of owners that are not."""
@@ -61,7 +64,7 @@ class NoTables:
 
     checkpoint = 0
 
-    def get(self, stream: str) -> View | None:
+    def get(self, stream: str, until: int) -> View | None:
         """Return None."""
 
     def pods_to_keep(self) -> Iterable[PodView]:
@@ -117,6 +120,8 @@ class HotViews:
         self._revision = 0
         self._pods_until = 0
         """Revision up to which a replay need not look at pods."""
+        self._is_partial = False
+        """True once there may be views in the tables that are not in memory."""
 
     @property
     def revision(self) -> int:
@@ -140,6 +145,7 @@ class HotViews:
         """Take the pods that the tables know, before the first replay; none if one cannot be read."""
         for view in list(self._cold.pods_to_keep()):
             self._put(f"pod/{view.id}", None, view)
+        self._is_partial = True
         self._pods_until = self._cold.checkpoint
 
     def replay(self, records: Sequence[Recorded]) -> Advance:
@@ -203,7 +209,7 @@ class HotViews:
         """Return the view after a record, None when nothing changed; a view that had left comes back."""
         revision = self._revision = recorded.revision
         if before is None and recorded.version > 1:
-            before = self._returned(recorded.stream)
+            before = self._returned(recorded.stream, revision - 1)
             if before is None and revision <= self._cold.checkpoint:
                 return None  # the tables know that it was deleted later
         if before is not None and before.revision >= revision:
@@ -236,9 +242,7 @@ class HotViews:
     def find(self, stream: str) -> View | None:
         """Return the view of a stream, from the tables when it left memory; None when there is none."""
         view = self._views.get(stream)
-        if view is None and self._gone.get(stream, 0) <= self._cold.checkpoint:
-            view = self._cold.get(stream)
-        return view
+        return self._left(stream, self._revision) if view is None else view
 
     def get(self, stream: str) -> View | None:
         """Return the view of a stream, None when it is not in memory."""
@@ -310,14 +314,22 @@ class HotViews:
         elif type(view) is HostView:
             self._hosts[stream] = view
 
-    def _returned(self, stream: str) -> View | None:
-        """Take a view back into memory because something happens to it."""
-        view = self.find(stream)
+    def _left(self, stream: str, until: int) -> View | None:
+        """Return the view of a stream that is not in memory, None when there is none."""
+        if self._gone.get(stream, 0) > self._cold.checkpoint:
+            return None
+        return self._cold.get(stream, until)
+
+    def _returned(self, stream: str, until: int) -> View | None:
+        """Take a view back into memory because something happens to it after a revision."""
+        view = self._left(stream, until)
         if view is not None:
             self._put(stream, None, view)
         return view
 
     def _recall_pods(self, owner: str) -> None:
+        if not self._is_partial:
+            return
         for pod in self._cold.pods_of(owner):
             stream = f"pod/{pod.id}"
             if stream not in self._views and stream not in self._gone:
@@ -355,6 +367,7 @@ class HotViews:
                 self._over[stream] = self._over.pop(stream)
             else:
                 self._drop(stream)
+                self._is_partial = True
 
     def _has_to_stay(self, stream: str) -> bool:
         view = self._views[stream]

@@ -3,6 +3,8 @@
 1. Column names come from the enums of projections/queries.py, everything else is a parameter.
 2. Every order ends with the id, so that it is total; pods of equal place are ordered by instance.
 3. One read answers at most `PAGE` rows; who wants more asks again with the cursor.
+4. What cannot be read, because the file is damaged or gone, is being made anew, or cannot be opened now,
+   is TablesUnreadable; damage is told to the tables. A query that SQLite refuses says nothing of the file.
 """
 
 import json
@@ -12,23 +14,30 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeVar, cast
 
+from events.codec import UnreadableEvent
 from events.record import entity_of, id_of
 from projections.cursor import Ordering, Value, beyond, cursor_of, values_of
 from projections.indexes import JOB_LABELS, jobs_by, pods_by
 from projections.jobs import ENDED, JobView
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodOrder, PodQuery
-from projections.reading import PAGE
+from projections.reading import PAGE, JournalReader
 from projections.tables import Tables
 from projections.tasks import TaskView
-from projections.view import View
+from projections.view import View, fold, is_gone
 
 V = TypeVar("V", JobView, PodView, TaskView)
 
 MAX_ORDERS = 3
 """Columns by which a client may order."""
 
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REFUSED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""Codes with which SQLite says that it is the file, or the machine, not the query."""
+_CUT = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
+
 _TOPICS = {"jobs": "job.view:1", "pods": "pod.view:1", "tasks": "task.view:1"}
+_ENTITIES = ("pod", "job", "task")
 
 
 @dataclass(slots=True)
@@ -65,6 +74,10 @@ class _Conditions:
         return f" WHERE {' AND '.join(f'({text})' for text in self.texts)}" if self.texts else ""
 
 
+class TablesUnreadable(sqlite3.DatabaseError):
+    """The tables do not tell it now."""
+
+
 class TableReader:
     """A connection that only reads.
 
@@ -74,8 +87,8 @@ class TableReader:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._generation = tables.generation
-        self._connection = self._connected()
+        self._generation = -1
+        self._connection: sqlite3.Connection | None = None
 
     def job(self, id: str) -> JobView | None:  # noqa: A002 - the name of the thing
         """Return the row of a job, None when there is none."""
@@ -150,7 +163,9 @@ class TableReader:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     # ------------------------------------------------------------ SQL
 
@@ -186,17 +201,29 @@ class TableReader:
         return Page(rows=views, total=0, next=cursor)
 
     def _view(self, table: str, body: bytes, kind: type[V]) -> V:
-        view = self._tables.codec.decode(_TOPICS[table], body)
+        try:
+            view = self._tables.codec.decode(_TOPICS[table], body)
+        except UnreadableEvent as error:
+            self._tables.doubt(self._generation)
+            raise TablesUnreadable(f"a row of {table}: {error}") from error
         if not isinstance(view, kind):
             raise TypeError(f"a row of {table} holds {type(view).__name__}")
         return view
 
     def _execute(self, statement: str, parameters: Sequence[Value]) -> list[tuple[object, ...]]:
-        if self._generation != self._tables.generation:
-            self._connection.close()
-            self._generation = self._tables.generation
-            self._connection = self._connected()
-        return self._connection.execute(statement, parameters).fetchall()
+        generation = self._tables.generation
+        try:
+            if self._connection is None or self._generation != generation:
+                self.close()
+                self._connection, self._generation = self._connected(), generation
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code & 0xFF in _DAMAGE or code in _CUT or not self._tables.path.exists():
+                self._tables.doubt(generation)
+            if code & 0xFF in _REFUSED or not self._tables.is_whole:
+                raise TablesUnreadable(str(error)) from error
+            raise
 
     def _connected(self) -> sqlite3.Connection:
         # Made and closed by whoever owns the threads, used by one of them.
@@ -205,19 +232,59 @@ class TableReader:
 
 
 class ColdViews:
-    """Point reads of what left memory, for the event loop's thread."""
+    """Point reads of what left memory, for the event loop's thread.
 
-    def __init__(self, tables: Tables) -> None:
+    While the tables are not whole nothing counts as stored, and single views are folded from the journal.
+
+    Args:
+        tables: Where it is.
+        is_rebuilding: True for who makes them anew: he reads them as far as they are.
+    """
+
+    def __init__(self, tables: Tables, *, is_rebuilding: bool = False) -> None:
         self._tables = tables
+        self._is_rebuilding = is_rebuilding
         self._reader = TableReader(tables)
+        self._journal: JournalReader | None = None
 
     @property
     def checkpoint(self) -> int:
         """Revision up to which the tables have everything."""
-        return self._tables.checkpoint
+        return self._tables.checkpoint if self._is_told else 0
 
-    def get(self, stream: str) -> View | None:
-        """Read the view of a stream: one row, at once."""
+    def get(self, stream: str, until: int) -> View | None:
+        """Read the view of a stream: one row, at once; from the journal as it was at a revision."""
+        if entity_of(stream) not in _ENTITIES:
+            return None
+        if self._is_told:
+            try:
+                view = self._row(stream)
+            except TablesUnreadable:
+                if self._is_rebuilding or self._tables.journal is None:
+                    raise
+            else:
+                if self._is_told:  # else it may have been read of a file with nothing in it yet
+                    return view
+        return self._folded(stream, until)
+
+    @property
+    def _is_told(self) -> bool:
+        return self._is_rebuilding or self._tables.is_whole
+
+    def _folded(self, stream: str, until: int) -> View | None:
+        if self._journal is None:
+            if self._tables.journal is None:
+                raise TablesUnreadable("the tables are not whole, and there is no journal to read")
+            self._journal = self._tables.journal()
+        view: View | None = None
+        version = 0
+        while records := self._journal.stream(stream, after=version, limit=PAGE, until_revision=until):
+            for recorded in records:
+                view = fold(view, recorded)
+            version = records[-1].version
+        return None if view is None or is_gone(view) else view
+
+    def _row(self, stream: str) -> View | None:
         match entity_of(stream):
             case "pod":
                 return self._reader.pod(id_of(stream))
@@ -233,12 +300,17 @@ class ColdViews:
         return self._reader.pods_to_keep()
 
     def pods_of(self, owner: str) -> Iterator[PodView]:
-        """Yield the pods of an owner."""
-        return self._reader.pods_of(owner)
+        """Yield the pods of an owner. Raises TablesUnreadable."""
+        pods = list(self._reader.pods_of(owner)) if self._is_told else []
+        if not self._is_told:
+            raise TablesUnreadable("the tables are not whole")
+        return iter(pods)
 
     def close(self) -> None:
         """Close the connection."""
         self._reader.close()
+        if self._journal is not None:
+            self._journal.close()
 
 
 def job_ordering(query: JobQuery) -> Ordering:

@@ -2,6 +2,7 @@
 
 1. A list waits until the tables have reached the revision that was current when it was asked, at
    most `MAX_WAIT_S` or as long as the caller has time; then it is refused as Lagging.
+   When they cannot be read now it is refused as Unreadable.
 2. Reading is done by reader threads, in pages; a long answer is several reads, one after another.
 3. Jobs that are live have their maps by instance put back from memory (projections/rows.py), and their
    pods counted there.
@@ -14,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from projections.hot import HotViews
 from projections.jobs import JobView
-from projections.listing import TableReader
+from projections.listing import TableReader, TablesUnreadable
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodQuery
 from projections.reading import PAGE, Readers
@@ -23,6 +24,7 @@ from projections.rows import with_instances
 MAX_WAIT_S = 5.0
 """Longest time that a list waits for its tables."""
 
+T = TypeVar("T")
 V = TypeVar("V")
 
 
@@ -33,6 +35,13 @@ class Lagging(Exception):  # noqa: N818 - a refusal is named for what is wrong
         super().__init__(f"lists are at revision {checkpoint}, {revision} is needed")
         self.checkpoint = checkpoint
         self.revision = revision
+
+
+class Unreadable(Lagging):
+    """The tables cannot be read now; the caller may try again."""
+
+    def __str__(self) -> str:
+        return "they cannot be read now"
 
 
 class Behind(Protocol):
@@ -65,7 +74,7 @@ class Lists:
     async def jobs(self, query: JobQuery, revision: int, *, timeout: float = MAX_WAIT_S) -> Page[JobView]:  # noqa: ASYNC109 - the caller's deadline
         """Return a page of jobs as of the revision or later. Raises Lagging or BadCursor."""
         await self.reached(revision, timeout)
-        page = await _whole(query.limit, lambda part: self._jobs(query, part))
+        page = await _whole(query.limit, lambda part: self._jobs(query, part, revision))
         hot = self._hot
         rows = tuple(hot.counted(with_instances(row, hot.job(row.id))) for row in page.rows)
         return replace(page, rows=rows)
@@ -73,12 +82,12 @@ class Lists:
     async def pods(self, query: PodQuery, revision: int, *, timeout: float = MAX_WAIT_S) -> Page[PodView]:  # noqa: ASYNC109
         """Return a page of pods as of the revision or later. Raises Lagging or BadCursor."""
         await self.reached(revision, timeout)
-        return await _whole(query.limit, lambda part: self._pods(query, part))
+        return await _whole(query.limit, lambda part: self._pods(query, part, revision))
 
     async def jobs_named(self, name: str, revision: int, *, timeout: float = MAX_WAIT_S) -> tuple[str, ...]:  # noqa: ASYNC109
         """Return the ids of all jobs ever created under a name, newest first. Raises Lagging."""
         await self.reached(revision, timeout)
-        return await self._readers.run(lambda tables: tables.jobs_named(name))
+        return await self._read(lambda tables: tables.jobs_named(name), revision)
 
     async def reached(self, revision: int, timeout: float = MAX_WAIT_S) -> None:  # noqa: ASYNC109
         """Wait until the tables have reached the revision. Raises Lagging."""
@@ -101,13 +110,19 @@ class Lists:
             if revision <= checkpoint and not reached.done():
                 reached.set_result(None)
 
-    async def _jobs(self, query: JobQuery, part: "_Part") -> Page[JobView]:
+    async def _jobs(self, query: JobQuery, part: "_Part", revision: int) -> Page[JobView]:
         asked = replace(query, limit=part.limit, after=part.after or query.after)
-        return await self._readers.run(lambda tables: tables.jobs(asked, is_counted=not part.after))
+        return await self._read(lambda tables: tables.jobs(asked, is_counted=not part.after), revision)
 
-    async def _pods(self, query: PodQuery, part: "_Part") -> Page[PodView]:
+    async def _pods(self, query: PodQuery, part: "_Part", revision: int) -> Page[PodView]:
         asked = replace(query, limit=part.limit, after=part.after or query.after)
-        return await self._readers.run(lambda tables: tables.pods(asked, is_counted=not part.after))
+        return await self._read(lambda tables: tables.pods(asked, is_counted=not part.after), revision)
+
+    async def _read(self, read: Callable[[TableReader], T], revision: int) -> T:
+        try:
+            return await self._readers.run(read)
+        except TablesUnreadable as error:
+            raise Unreadable(self._behind.checkpoint, revision) from error
 
 
 class _Part:

@@ -5,7 +5,8 @@
    that jobs had wait too, each once.
 2. The checkpoint moves only with everything up to it, in the same transaction.
 3. `Projector` is steps, for a thread or a simulation; `ProjectorThread` takes them.
-4. Tables that fail for good are made anew from the journal, while the server goes on.
+4. Tables that fail for good, or that a reader found damaged, are made anew from the journal, while the
+   server goes on. Whatever else goes wrong in a step is tried again: the thread ends only when it is told.
 """
 
 import sqlite3
@@ -53,11 +54,17 @@ class Projector:
     @property
     def has_work(self) -> bool:
         """True when `step` would do anything."""
-        return self._offered > self._tables.checkpoint or bool(self._tables.indexes)
+        return (
+            self._offered > self._tables.checkpoint or bool(self._tables.indexes) or self._tables.is_damaged
+        )
 
     def on_wish(self, wake: Callable[[], object]) -> None:
         """Name who is called, on any thread, when `has_work` becomes true without an offer."""
-        self._tables.indexes.on_wish = wake
+        self._tables.indexes.on_wish = self._tables.on_doubt = wake
+
+    def read_meanwhile(self, journal_reader: Callable[[], JournalReader]) -> None:
+        """Name who makes readers of the journal, which is read while tables are made anew."""
+        self._tables.journal = journal_reader
 
     def offer(self, advances: Sequence[Advance]) -> None:
         """Take what changed, in order and without gaps. What the tables have already is left out."""
@@ -73,7 +80,7 @@ class Projector:
 
         Raises sqlite3.Error, and then all of it waits again.
         """
-        if self._is_broken:
+        if self._is_broken or self._tables.is_damaged:
             raise sqlite3.DatabaseError("the tables have to be made anew")
         with self._lock:
             views, names, revision = self._waiting, self._former_names, self._offered
@@ -94,13 +101,15 @@ class Projector:
         with self._lock:
             self._waiting, self._former_names, until = {}, set(), self._offered
         self._is_broken = True
+        self._tables.is_whole = False
         self._tables.reset()
-        cold = ColdViews(self._tables)
+        cold = ColdViews(self._tables, is_rebuilding=True)
         try:
             replay(reader, HotViews(cold=cold), Projector(self._tables), until=until)
         finally:
             cold.close()
         self._is_broken = False
+        self._tables.is_whole = not self._tables.is_damaged
 
 
 def replay(
@@ -135,6 +144,7 @@ class ProjectorThread:
         on_checkpoint: Callable[[int], None],
         linger_s: float = LINGER_S,
     ) -> None:
+        projector.read_meanwhile(journal_reader)
         self._projector = projector
         self._journal_reader = journal_reader
         self._on_checkpoint = on_checkpoint
@@ -193,6 +203,10 @@ class ProjectorThread:
             self._log.warning("tables.rebuild", error=str(error))
             if not self._rebuilt():
                 return
+        except Exception:  # noqa: BLE001 - a bug; what waits is kept, and lists say that they are behind
+            self._log.exception("tables.failed")
+            self._pause()
+            return
         self._on_checkpoint(self._projector.checkpoint)
 
     def _rebuilt(self) -> bool:

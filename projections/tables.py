@@ -2,15 +2,20 @@
 
 1. The file is disposable: it is made from the journal. One that belongs to another journal, has
    another schema, is damaged or is ahead of the journal is removed and made anew.
-2. A write and the checkpoint that it reaches are one transaction; the disk may lose the newest.
-3. One thread writes. Readers have connections of their own (projections/listing.py).
+2. A write and the checkpoint that it reaches are one transaction. What is written waits for no disk: if the
+   machine ends before the disk has it, any page may be missing, unseen. So the file says in which run of
+   the machine it was written, and in another one it is made anew, unless it was closed: then it is on disk.
+3. One thread writes. Readers have connections of their own (projections/listing.py). A reader that finds
+   the file damaged says so (`doubt`): it is removed at once, so that the next start has none, and made anew
+   by the writer. Until that is done, what is not found in it may be in the journal.
 4. Tasks have rows when they are over: until then they are in memory, and nothing is asked of a table.
 5. `job_names` remembers every id ever used under a name, also of jobs that were deleted or have another
    name now.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -21,14 +26,21 @@ from events.pod import PodSpec
 from projections.indexes import ALWAYS, INDEXES, Wanted
 from projections.jobs import JobName, JobView
 from projections.pods import PodView
+from projections.reading import JournalReader
 from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, Texts
 from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone, is_over
 
-SCHEMA = 7
+SCHEMA = 8
 """Raised with every change of tables, columns or the views that bodies hold."""
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux names the present run of the machine."""
+
 NO_TEXTS: Texts = MappingProxyType({})
+
+CLOSED = "closed"
+"""Stands for the run of the machine when the disk has everything."""
 
 PRAGMAS = (
     "page_size = 16384",  # bytes, of a file that is made anew: a write has many rows behind each other
@@ -43,7 +55,10 @@ CHUNKS = (64, 8, 1)
 
 
 def _schema() -> Iterable[str]:
-    yield "CREATE TABLE meta (identity TEXT NOT NULL, schema INTEGER NOT NULL, checkpoint INTEGER NOT NULL)"
+    yield (
+        "CREATE TABLE meta (identity TEXT NOT NULL, schema INTEGER NOT NULL, checkpoint INTEGER NOT NULL,"
+        " boot TEXT NOT NULL)"
+    )
     yield (
         "CREATE TABLE jobs (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, created_at INTEGER,"
         " ended_at INTEGER, name TEXT, owner TEXT, phase TEXT, instance_count INTEGER, pool TEXT,"
@@ -82,21 +97,43 @@ class Tables:
         head: The journal's highest revision.
         codec: Of bodies (`views_codec`); made when not given.
         texts: Reads what is searched in attachments.
+        boot: Name of the present run of the machine; asked for when not given.
     """
 
     def __init__(
-        self, path: Path, *, identity: str, head: int, codec: Codec | None = None, texts: Texts = NO_TEXTS
+        self,
+        path: Path,
+        *,
+        identity: str,
+        head: int,
+        codec: Codec | None = None,
+        texts: Texts = NO_TEXTS,
+        boot: str | None = None,
     ) -> None:
         self.path = path
         self.codec = views_codec() if codec is None else codec
         self._identity = identity
+        self._is_signed = False
+        """True when the file on disk names the present run of the machine: before anything is written."""
+        self._boot = _boot_id() if boot is None else boot
         self._rows = Rows(self.codec, texts)
         self._generation = 0
         self.indexes = Wanted()
         """Indexes that queries ask for."""
+        self.is_damaged = False
+        """True when a reader could not read it, until it is made anew."""
+        self.is_whole = True
+        """False while it holds less than it did, or cannot be read."""
+        self.on_doubt: Callable[[], object] = lambda: None
+        """Called, on any thread, when a reader has found damage."""
+        self.journal: Callable[[], JournalReader] | None = None
+        """Makes a reader of the journal, for who has to be answered while this is not whole."""
         try:
             self._connection = _connected(path)
-            self._checkpoint = _checkpoint_of(self._connection, identity)
+            self._checkpoint, written = _found_in(self._connection, identity)
+            if written not in (self._boot, CLOSED):
+                self._checkpoint = -1
+            self._is_signed = written == self._boot
             self.indexes.found(self._connection)
         except sqlite3.DatabaseError:
             self._checkpoint = -1
@@ -113,6 +150,15 @@ class Tables:
         """How often the file was made anew: readers connect again when it moves."""
         return self._generation
 
+    def doubt(self, generation: int) -> None:
+        """Take note, on any thread, that the file of a generation cannot be read; it is removed."""
+        if generation == self._generation and not self.is_damaged:
+            self.is_whole = False
+            self.is_damaged = True
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            self.on_doubt()
+
     def reset(self) -> None:
         """Remove the file and make it anew, with nothing in it."""
         if hasattr(self, "_connection"):
@@ -123,11 +169,13 @@ class Tables:
         self._connection.execute("BEGIN")
         for statement in _schema():
             self._connection.execute(statement)
-        self._connection.execute("INSERT INTO meta VALUES (?, ?, 0)", (self._identity, SCHEMA))
+        self._connection.execute("INSERT INTO meta VALUES (?, ?, 0, ?)", (self._identity, SCHEMA, self._boot))
+        self._is_signed = True
         self._connection.execute("COMMIT")
         self.indexes.found(self._connection)
         self._checkpoint = 0
         self._generation += 1
+        self.is_damaged = False
 
     def write(self, views: Iterable[View], checkpoint: int, *, former_names: Iterable[JobName] = ()) -> None:
         """Store the newest view of each entity that changed, all up to the checkpoint.
@@ -149,6 +197,9 @@ class Tables:
                         tasks.append(view)
                 case _:
                     pass  # hosts and workers are few and always in memory: nothing is asked of a table
+        if not self._is_signed:
+            self._sign(self._boot)
+            self._is_signed = True
         self._connection.execute("BEGIN")
         try:
             self.indexes.make(self._connection)
@@ -166,8 +217,23 @@ class Tables:
         self._checkpoint = checkpoint
 
     def close(self) -> None:
-        """Close the writer's connection."""
+        """Have the disk take all that was written, and close the writer's connection."""
+        if self._is_signed and self.is_whole:
+            with suppress(sqlite3.Error):  # then it is made anew, if the machine ends
+                self._sign(self._boot)
+                self._sign(CLOSED)
         self._connection.close()
+
+    def _sign(self, boot: str) -> None:
+        """Note the run of the machine in the file, and have all of the file on disk. Raises sqlite3.Error."""
+        self._connection.execute("PRAGMA synchronous = FULL")
+        try:
+            self._connection.execute("UPDATE meta SET boot = ?", (boot,))
+            ((is_busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._connection.execute("PRAGMA synchronous = OFF")
+        if is_busy:
+            raise sqlite3.OperationalError("readers keep the log from being written back")
 
     # ------------------------------------------------------------ rows
 
@@ -229,11 +295,19 @@ def _connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _checkpoint_of(connection: sqlite3.Connection, identity: str) -> int:
-    """Return the checkpoint, -1 when the file is not of this journal and schema."""
-    found = connection.execute("SELECT identity, schema, checkpoint FROM meta").fetchall()
+def _found_in(connection: sqlite3.Connection, identity: str) -> tuple[int, str]:
+    """Return checkpoint and run of the machine; -1 when the file is not of this journal and schema."""
+    found = connection.execute("SELECT identity, schema, checkpoint, boot FROM meta").fetchall()
     match found:
-        case [(str(owner), int(schema), int(checkpoint))] if owner == identity and schema == SCHEMA:
-            return checkpoint
+        case [(str(owner), int(schema), int(checkpoint), str(boot))] if (owner, schema) == (identity, SCHEMA):
+            return checkpoint, boot
         case _:
-            return -1
+            return -1, ""
+
+
+def _boot_id() -> str:
+    """Return the name of the present run of the machine, empty where it has none."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""

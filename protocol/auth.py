@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ROLES = frozenset({"reader", "writer", "admin"})
 """The roles that a token has unless it names some; it may name others."""
+AS_IT_IS = "surrogateescape"
+"""How bytes that are no text come through text unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,11 @@ class Authenticator:
         values = [value for name, value in metadata if name == "authorization"]
         if not values:
             return Unauthenticated("authorization: a bearer token must be given")
-        text = values[0].decode("latin-1") if isinstance(values[0], bytes) else values[0]
+        text = values[0].decode(errors=AS_IT_IS) if isinstance(values[0], bytes) else values[0]
         scheme, _, token = text.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return Unauthenticated("authorization: must be of the form 'Bearer TOKEN'")
-        digest = hashlib.sha256(token.strip().encode()).digest()
+        digest = hashlib.sha256(token.strip().encode(errors=AS_IT_IS)).digest()
         found: Principal | None = None
         for known, principal in self._tokens:  # all of them, so that the time says nothing
             if hmac.compare_digest(known, digest):
@@ -120,10 +122,10 @@ def read_tokens(path: Path) -> tuple[tuple[bytes, Principal], ...]:
         file = TokensFile.model_validate(tree)
     except OSError as error:
         raise BadTokens(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadTokens(f"{path}: is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadTokens(f"{path}: {where}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+    except (ValueError, RecursionError) as error:  # also of numbers and lists that are beyond all measure
+        raise BadTokens(f"{path}: is not TOML: {error}") from None
     return tuple((bytes.fromhex(it.sha256), Principal(it.principal, it.roles)) for it in file.tokens.values())

@@ -11,6 +11,9 @@ from typing import TypeAlias
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+SHOWN = 256
+"""Characters of an unknown name that are said again: they travel in a header."""
+
 Context: TypeAlias = "grpc.aio.ServicerContext[HealthCheckRequest, HealthCheckResponse]"
 
 
@@ -28,7 +31,8 @@ class Health:
     ) -> HealthCheckResponse:
         """Answer how a service is."""
         if request.service not in self._services:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"service: {request.service!r} is not served here")
+            name = request.service[:SHOWN]
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"service: {name!r} is not served here")
         return HealthCheckResponse(status=self._status(request.service))
 
     async def Watch(  # noqa: N802 - the wire's name

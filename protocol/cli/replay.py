@@ -86,7 +86,7 @@ def print_step(step: Step, output: Output) -> None:
         return
     line = f"{revision}  {stream}  v{version}  {topic}"
     if envelope is not None:
-        time = datetime.fromtimestamp(envelope.at / 1_000_000, UTC).isoformat(timespec="milliseconds")
+        time = spell_moment(envelope.at)
         by = f"{envelope.principal}/{envelope.origin}" if envelope.origin else envelope.principal
         cause = f"  because of {envelope.cause}" if envelope.cause else ""
         line = f"{line}  {time}  {by}{cause}"
@@ -95,6 +95,14 @@ def print_step(step: Step, output: Output) -> None:
         print_line(f"    {spell_difference(change)}")
     for finding in step.findings:
         print_line(spell_finding(finding))
+
+
+def spell_moment(at: int) -> str:
+    """Spell microseconds since the epoch, as they stand where no calendar has them."""
+    try:
+        return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} µs"
 
 
 def changes_of(step: Step) -> Iterator[Difference]:

@@ -27,6 +27,8 @@ from protocol.pb.polyplane.inspect.v1.inspect_pb2_grpc import InspectStub
 from protocol.trees import Difference, Tree, differences
 
 PAGE = 1_000
+DIGITS = 19
+"""Of the highest revision there can be."""
 BODY_WIDTH = 80
 """Characters of a body in a row."""
 
@@ -160,10 +162,9 @@ def read_moment(text: str) -> Moment:
     if not text:
         return Moment()
     if text.isascii() and text.isdigit():
-        revision = int(text)
-        if revision >= 2**63:
-            raise Failed(Exit.USAGE, f"{text}: is above every revision")
-        return Moment(revision=revision)
+        if len(text) > DIGITS or int(text) >= 2**63:
+            raise Failed(Exit.USAGE, f"{shortened(text)}: is above every revision")
+        return Moment(revision=int(text))
     try:
         time = Timestamp()
         time.FromDatetime(datetime.fromisoformat(text).astimezone())

@@ -27,21 +27,35 @@ def show_settings(flags: Mapping[str, object], *, is_json: bool) -> Exit:
     return Exit.OK
 
 
-def spell(tree: Mapping[str, object], origins: Mapping[str, str], table: str = "") -> Iterator[str]:
-    """Write a tree as TOML, each key with where it came from."""
+def spell(
+    tree: Mapping[str, object], origins: Mapping[str, str] | None, path: str = "", header: str = ""
+) -> Iterator[str]:
+    """Write a tree as TOML, each key with where it came from.
+
+    Args:
+        tree: What is written.
+        origins: By path; None inside of what came as a whole, which has said it.
+        path: Where the tree stands, as `origins` has it.
+        header: Where it stands, as the headers of tables have it.
+    """
+
+    def comment(key: str) -> str:
+        return "" if origins is None else f"  # {origins.get(path + key, 'default')}"
+
     for key, value in tree.items():
         if not isinstance(value, Mapping) and not is_tables(value):
-            yield f"{quoted(key)} = {literal(value)}  # {origins.get(table + key, 'default')}"
+            yield f"{quoted(key)} = {literal(value)}{comment(key)}"
     for key, value in tree.items():
+        name = f"{header}{quoted(key)}"
         if isinstance(value, Mapping):
             # An empty section says nothing, and its parent has been said.
             if value:
-                yield f"\n[{headed(table)}{quoted(key)}]"
-                yield from spell(value, origins, f"{table}{key}.")
+                yield f"\n[{name}]"
+                yield from spell(value, origins, f"{path}{key}.", f"{name}.")
         elif is_tables(value):
-            for place, element in enumerate(value):  # type: ignore[arg-type, var-annotated]  # a list of tables
-                yield f"\n[[{headed(table)}{quoted(key)}]]  # {origins.get(table + key, 'default')}"
-                yield from spell(element, origins, f"{table}{key}[{place}].")
+            for element in value:  # type: ignore[attr-defined]  # a list of tables
+                yield f"\n[[{name}]]{comment(key)}"
+                yield from spell(element, None, header=f"{name}.")
 
 
 def is_tables(value: object) -> bool:
@@ -49,19 +63,13 @@ def is_tables(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def headed(table: str) -> str:
-    """The start of a table's header; elements of lists go by their list."""
-    parts = [part.split("[", 1)[0] for part in table.split(".") if part]
-    return "".join(f"{quoted(part)}." for part in parts)
-
-
 def quoted(key: str) -> str:
     """A key as TOML wants it."""
-    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else json.dumps(key)
+    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else literal(key)
 
 
 def literal(value: object) -> str:
-    """A value as TOML wants it; JSON's spelling of texts, numbers and lists is TOML's too."""
+    """A value as TOML wants it; JSON's texts, numbers and lists are TOML's too, but for one character."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{quoted(str(key))} = {literal(it)}" for key, it in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -3,10 +3,13 @@
 1. It touches no server, no network and no data directory.
 2. What it prints is the same for the same seed; the command it names also fixes Python's hash seed, in
    case that is what mattered.
+3. Ctrl-C waits for the end of a step, of which there are thousands in a second; the second one does not.
 """
 
 import json
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from protocol.cli.exits import Exit
 from protocol.simulation.simulation import Result, reproduction, simulate
@@ -33,15 +36,36 @@ def run(*, seed: int, count: int, steps: int, faults: str, is_told: bool, is_jso
     """Run seeds, tell how they went, and answer whether all laws held."""
     kinds = read_faults(faults)
     code = Exit.OK
-    for result in simulate(range(seed, seed + count), steps=steps, faults=kinds):
-        again = reproduction(result.seed, steps, kinds)
-        if result.broken is not None:
-            code = Exit.FAILED
-        if is_json:
-            print_json(result, again, is_told=is_told or result.broken is not None)
-        else:
-            print_text(result, again, is_told=is_told or result.broken is not None)
+    with interruptions() as is_interrupted:
+        for result in simulate(
+            range(seed, seed + count), steps=steps, faults=kinds, is_interrupted=is_interrupted
+        ):
+            again = reproduction(result.seed, steps, kinds)
+            if result.broken is not None:
+                code = Exit.FAILED
+            if is_json:
+                print_json(result, again, is_told=is_told or result.broken is not None)
+            else:
+                print_text(result, again, is_told=is_told or result.broken is not None)
     return code
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """Take note of the first Ctrl-C, which would cut a coroutine in two, and whatever waits for it."""
+    taken: list[int] = []
+
+    def take(number: int, _: object) -> None:
+        taken.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else somebody wants it to be ignored
+        signal.signal(signal.SIGINT, take)
+    try:
+        yield lambda: bool(taken)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_text(result: Result, again: str, *, is_told: bool) -> None:

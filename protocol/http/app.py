@@ -98,7 +98,9 @@ def _route_of_files(files: RunFiles) -> Route:
 async def answer_refusal(_: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: no such path, no such method."""
     if isinstance(error, HTTPException):
-        return refuse(error.status_code, error.detail.lower())
+        refusal = refuse(error.status_code, error.detail.lower())
+        refusal.headers.update(error.headers or {})  # such as which methods there are
+        return refusal
     return await answer_fault(_, error)
 
 

@@ -4,7 +4,9 @@
 2. With `follow=1` the answer goes on as the file grows, and ends when the run has ended.
 3. Files are read in threads, never on the loop.
 4. Of a log whose oldest part was given back to the disk, what is left is served; offsets stay.
-5. What is listed can be fetched, whatever its name; a run that never was has no list, not an empty one.
+5. What is listed can be fetched, whatever its name, if that is UTF-8; a run that never was has no list, not
+   an empty one.
+6. Nothing goes on for somebody who has gone away: neither the reading of a file, nor the waiting for one.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ CHUNK = 256 * 1024
 FOLLOW_S = 0.1
 """Pause between looks at a file that is followed."""
 RUN_FORM = re.compile(r"[1-9][0-9]{0,18}")
+NUMBER_FORM = re.compile(r"[0-9]{1,19}")
 MAX_NUMBER = 2**63 - 1
 
 Reading = Callable[[BinaryIO, int, int], Awaitable[tuple[int, bytes]]]
@@ -78,36 +81,38 @@ class RunFiles:
         numbers: dict[str, int] = {}
         for name in ("offset", "limit", "follow"):
             text = request.query_params.get(name, "0")
-            if not (text.isascii() and text.isdecimal() and int(text) <= MAX_NUMBER):
+            if not NUMBER_FORM.fullmatch(text) or int(text) > MAX_NUMBER:
                 return refuse(400, f"{name}: must be a number from 0 to {MAX_NUMBER}")
             numbers[name] = int(text)
-        follow = bool(numbers["follow"])
+        is_head = request.method == "HEAD"  # answered as GET is, without the body, so without waiting for it
+        follow = bool(numbers["follow"]) and not is_head
+        left = 0 if is_head else numbers["limit"] or MAX_NUMBER
         try:
             pod, run = named(request)
-            file = await self._open(pod, run, request.path_params["path"], follow=follow)
+            file = await self._open(pod, run, request, follow=follow)
         except FileNotFoundError:
             return refuse(404, "no such file")
         reading = read_on if request.path_params["path"].startswith("logs/") else read
-        body = self._body(file, reading, numbers["offset"], numbers["limit"], (pod, run) if follow else None)
+        body = self._body(file, reading, numbers["offset"], left, (pod, run) if follow else None)
         return StreamingResponse(
             body, media_type="application/octet-stream", headers={"x-content-type-options": "nosniff"}
         )
 
-    async def _open(self, pod: str, run: int, path: str, *, follow: bool) -> BinaryIO:
-        """Open the file; one that is followed may come later."""
+    async def _open(self, pod: str, run: int, request: Request, *, follow: bool) -> BinaryIO:
+        """Open the file; one that is followed may come later, as long as somebody waits for it."""
+        path = request.path_params["path"]
         while True:
             is_last = not follow or self._draining.is_set() or await self._has_ended(pod, run)
             try:
                 return await asyncio.to_thread(self._sandboxes.open_file, pod, run, path)
             except FileNotFoundError:
-                if is_last:
+                if is_last or await request.is_disconnected():
                     raise
             await self._pause()
 
     async def _body(
-        self, file: BinaryIO, reading: Reading, offset: int, limit: int, of_run: tuple[str, int] | None
+        self, file: BinaryIO, reading: Reading, offset: int, left: int, of_run: tuple[str, int] | None
     ) -> AsyncIterator[bytes]:
-        left = limit or MAX_NUMBER
         with file:
             while left:
                 # Asked before reading: what was written before the end is read after it.
@@ -150,6 +155,7 @@ def named(request: Request) -> tuple[str, int]:
 
 async def read(file: BinaryIO, offset: int, size: int) -> tuple[int, bytes]:
     """Read a piece of a file; answers where it begins, too."""
+    size = min(size, MAX_NUMBER - offset)  # the system counts no further
     return offset, await asyncio.to_thread(os.pread, file.fileno(), size, offset)
 
 

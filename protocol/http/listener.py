@@ -2,6 +2,7 @@
 
 1. Signals belong to the server as a whole; uvicorn gets none.
 2. The socket is bound before anything is started, so that an address in use is told at once.
+3. Requests are read by h11, also where uvicorn would find a quicker parser: that one bounds no header.
 """
 
 import asyncio
@@ -53,6 +54,7 @@ class Listener:
         self._socket = bound
         config = uvicorn.Config(
             app,
+            http="h11",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -64,7 +66,10 @@ class Listener:
             ssl_cert_reqs=ssl.CERT_NONE if auth.client_ca is None else ssl.CERT_REQUIRED,
         )
         config.load()
-        self._config = config
+        self._client_ca = auth.client_ca
+        self._renewed: ssl.SSLContext | None = None
+        if config.ssl is not None:
+            config.ssl.sni_callback = self._renew
         self._server = QuietServer(config)
         self._task: asyncio.Task[None] | None = None
 
@@ -73,9 +78,18 @@ class Listener:
         self._task = asyncio.create_task(self._server.serve([self._socket]), name="http")
 
     def reload(self, certificate: Path, key: Path) -> None:
-        """Use another certificate for connections from now on. Raises OSError, and keeps the old one."""
-        if self._config.ssl is not None:
-            self._config.ssl.load_cert_chain(certificate, key)
+        """Use other certificates for connections from now on. Raises OSError, and keeps the old ones."""
+        # A new context: one that is refused a key has lost the old one, too, and none forgets an authority.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        if self._client_ca is not None:
+            context.load_verify_locations(self._client_ca)
+        self._renewed = context
+
+    def _renew(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Have a connection that begins see the newest certificates; it is asked of all, named or not."""
+        if self._renewed is not None:
+            connection.context = self._renewed
 
     async def stop(self) -> None:
         """Finish what is being answered, for a short time, and end."""

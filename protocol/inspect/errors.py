@@ -27,7 +27,7 @@ from protocol.gateway import Refused
 
 DOMAIN = "polyplane"
 MAX_SENTENCE = 1024
-"""Characters of a sentence: it travels in a header."""
+"""Bytes of a sentence: it travels in headers, three times and with escapes, and these may have 8 KiB."""
 RETRY_S = 1
 
 CODES: Mapping[Code, grpc.StatusCode] = MappingProxyType(
@@ -118,7 +118,7 @@ def status_of(rejection: Rejection) -> Status:
     """Spell a refusal."""
     details: list[Message] = []
     if rejection.field:
-        violation = BadRequest.FieldViolation(field=rejection.field, description=rejection.reason)
+        violation = BadRequest.FieldViolation(field=rejection.field, description=bounded(rejection.reason))
         details.append(BadRequest(field_violations=[violation]))
     facts = dict(rejection.details)
     details.append(ErrorInfo(reason=rejection.code.name, domain=DOMAIN, metadata=facts))
@@ -136,8 +136,13 @@ def status_of_end(ended: WatchEnded) -> Status:
     )
 
 
+def bounded(sentence: str) -> str:
+    """Return the beginning of a sentence that headers have room for."""
+    return sentence.encode()[:MAX_SENTENCE].decode(errors="ignore")
+
+
 def _status(code: grpc.StatusCode, sentence: str, details: Sequence[Message]) -> Status:
-    status = Status(code=code.value[0], message=sentence[:MAX_SENTENCE])
+    status = Status(code=code.value[0], message=bounded(sentence))
     for detail in details:
         packed = Packed()
         packed.Pack(detail)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from shlex import quote
 from typing import Any
 
 import structlog
@@ -75,16 +76,25 @@ def reproduction(seed: int, steps: int, faults: Sequence[Kind]) -> str:
     """Return the one command that runs a seed again."""
     given = "" if steps == STEPS else f" --steps {steps}"
     if tuple(faults) != ALL:
-        given += f" --faults {','.join(faults)}"
+        given += f" --faults {quote(','.join(faults))}"
     return f"PYTHONHASHSEED=0 polyplane simulate --seed {seed}{given}"
 
 
-def simulate(seeds: Iterable[int], *, steps: int = STEPS, faults: Sequence[Kind] = ALL) -> Iterator[Result]:
-    """Run seeds, one after another."""
+def simulate(
+    seeds: Iterable[int],
+    *,
+    steps: int = STEPS,
+    faults: Sequence[Kind] = ALL,
+    is_interrupted: Callable[[], bool] = lambda: False,
+) -> Iterator[Result]:
+    """Run seeds, one after another. Raises KeyboardInterrupt between two steps when it is interrupted."""
     codecs = Codecs()
     for seed in seeds:
         with tempfile.TemporaryDirectory(prefix="simulation-", dir=_quick_place()) as path:
-            yield Simulation(seed, Path(path), codecs, steps=steps, faults=faults).run()
+            simulation = Simulation(
+                seed, Path(path), codecs, steps=steps, faults=faults, is_interrupted=is_interrupted
+            )
+            yield simulation.run()
 
 
 def _quick_place() -> str | None:
@@ -96,11 +106,21 @@ def _quick_place() -> str | None:
 class Simulation:
     """One seed, put together."""
 
-    def __init__(self, seed: int, path: Path, codecs: Codecs, *, steps: int, faults: Sequence[Kind]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        path: Path,
+        codecs: Codecs,
+        *,
+        steps: int,
+        faults: Sequence[Kind],
+        is_interrupted: Callable[[], bool],
+    ) -> None:
         self._seed = seed
         self._steps = steps
         self._is_calm = False
         self._is_over = False
+        self._is_interrupted = is_interrupted
         self._loop = SimulatedLoop(self._chance("loop"), EPOCH)  # type: ignore[abstract]  # no sockets on purpose
         self.story = Story(lambda: self._loop.now)
         recorder, blobs = MemoryRecorder(f"simulation-{seed}"), MemoryBlobs()
@@ -183,11 +203,8 @@ class Simulation:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the seed's result
                 broken = error
                 self.story.tell("broken", f"{type(error).__name__}: {error}")
-            self._is_over = True
-            self._sockets.bury()
-            self._loop.bury([*self._supervisor.lives, self._loop.outside])
-            if self._supervisor.plane is not None:
-                self._supervisor.plane.drop()
+            finally:
+                self._end()
         return Result(
             seed=self._seed,
             story=self.story,
@@ -196,6 +213,13 @@ class Simulation:
             steps=self._loop.steps,
             broken=broken,
         )
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._sockets.bury()
+        self._loop.bury([*self._supervisor.lives, self._loop.outside])
+        if self._supervisor.plane is not None:
+            self._supervisor.plane.drop()
 
     def _run(self) -> None:
         self._supervisor.start()
@@ -254,6 +278,8 @@ class Simulation:
             if loop.failures:
                 raise loop.failures[0]
             self._trouble.after_step()
+            if self._is_interrupted():
+                raise KeyboardInterrupt  # here, where all can be taken down in good order
             if loop.steps > bound:
                 raise LawBroken("things come to an end", f"{BOUND} steps were not enough")
 

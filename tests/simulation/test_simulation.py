@@ -1,8 +1,10 @@
 """The simulation itself: the same seed is the same story, and a mistake of the server is found."""
 
 import asyncio
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,7 +35,7 @@ from projections.hot import Advance
 from projections.watch.hub import Hub
 from protocol.cli.exits import Exit
 from protocol.cli.main import simulate as command
-from protocol.cli.simulate import BadFaults, read_faults
+from protocol.cli.simulate import BadFaults, interruptions, read_faults
 from protocol.fn import pump
 from protocol.fn.pump import Pump
 from protocol.fn.runner import RunnerServicer
@@ -329,6 +331,29 @@ def test_the_command_has_the_defaults_that_its_printed_form_leaves_out() -> None
     assert read_faults(defaults["faults"]) == ALL
     assert reproduction(7, STEPS, ALL) == "PYTHONHASHSEED=0 polyplane simulate --seed 7"
     assert reproduction(7, 5, (Kind.DISK,)).endswith("--seed 7 --steps 5 --faults disk")
+    assert reproduction(7, STEPS, ()).endswith("--seed 7 --faults ''")
+
+
+@pytest.mark.parametrize("step", [1, 100, 1_000, 1_500])
+def test_an_interrupted_seed_is_taken_down_in_good_order(
+    step: int, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    asked = iter(range(1, step + 1))
+    with pytest.raises(KeyboardInterrupt):
+        list(simulate((0,), is_interrupted=lambda: next(asked, step) == step))
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+def test_the_command_waits_for_the_end_of_a_step_when_it_is_interrupted() -> None:
+    with interruptions() as is_interrupted:
+        assert not is_interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert is_interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_faults_are_read_from_a_list() -> None:

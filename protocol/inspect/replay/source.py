@@ -1,7 +1,8 @@
 """A data directory's journal, opened so that nothing can be written to it.
 
 1. The lock is not taken: a server may run meanwhile, and what it appends later is not seen.
-2. Rows are read as they stand; what cannot be decoded is for the reader to say.
+2. Rows are read as they stand; what cannot be decoded is for the reader to say. A row that does not even
+   say which event stands where is a damaged file's.
 """
 
 import sqlite3
@@ -18,6 +19,10 @@ from events.journal.sqlite_rows import SQLiteRows
 from events.journal.store import Row, Rows
 
 PAGE = 1_000
+PLACE = (int, str, int, str)
+"""Kinds of the columns that say which event stands where."""
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""How SQLite says what is wrong; where it quotes what it found, that may be no text."""
 
 
 class Source:
@@ -54,7 +59,7 @@ class Source:
             except BaseException:
                 rows.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
+        except (*DAMAGE, OSError) as error:
             raise UnreadableJournal(f"journal {path}: {error}") from None
 
     def rows(self, entity: str = "") -> Iterator[Row]:
@@ -66,12 +71,15 @@ class Source:
                     page = self._rows.stream(entity, start - 1, PAGE, self.head, descending=False)
                 else:
                     page = self._rows.page(start, PAGE, self.head)
-                yield from page
+                for row in page:
+                    if tuple(map(type, row[:4])) != PLACE:
+                        raise UnreadableJournal(f"journal: damaged: revision {row[0]!r} is no event")
+                    yield row
                 if len(page) < PAGE:
                     return
                 revision, _, version, _, _ = page[-1]
                 start = (version if entity else revision) + 1
-        except sqlite3.Error as error:
+        except DAMAGE as error:
             raise UnreadableJournal(f"journal: {error}") from None
 
     def close(self) -> None:

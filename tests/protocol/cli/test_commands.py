@@ -236,3 +236,27 @@ def test_config_prints_what_it_would_read(tmp_path: Path) -> None:
     shown = json.loads(warm.run("config", "--config", str(again), "-o", "json").stdout)
     assert shown["settings"]["limits"]["mailbox"] == 5
     assert shown["settings"]["hosts"][0]["memory_mb"] == 2
+
+
+def test_config_prints_any_name_and_text_so_that_it_can_be_read(tmp_path: Path) -> None:
+    file, again = tmp_path / "c.toml", tmp_path / "again.toml"
+    functions = "".join(
+        f'[fn.functions."{name}"]\ncommand = ["\\u007f\\u0001\\"\\\\", "ä"]\n'
+        'directory = "/d"\nenvironment = { A = "1" }\n'
+        for name in ("registry.io/shop/greet:1.0", "a[0]", "\U0001f600", "plain")
+    )
+    hosts = '[[hosts]]\nname = "a"\ncpu = 1\nmemory_mb = 2\nlabels = { "a.b" = "c" }\n'
+    file.write_text(functions + hosts)
+    first = warm.run("config", "--config", str(file)).stdout.decode()
+    again.write_text(first)
+    told = [
+        json.loads(warm.run("config", "--config", str(it), "-o", "json").stdout)["settings"]
+        for it in (file, again)
+    ]
+    for settings in told:
+        settings.pop("config")
+    assert told[0] == told[1]
+    assert len(told[0]["fn"]["functions"]) == 4
+    # A list came as a whole; what of it was left out, nobody knows.
+    assert "[[hosts]]  # file" in first
+    assert 'name = "a"\n' in first

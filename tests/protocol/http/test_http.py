@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import json
+import re
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 import pytest
@@ -26,11 +28,11 @@ async def get(address: str, path: str, *headers: str) -> tuple[int, bytes]:
 
 
 async def connect(
-    address: str, path: str, *headers: str
+    address: str, path: str, *headers: str, method: str = "GET"
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    lines = [f"GET {path} HTTP/1.1", f"host: {host}", "connection: close", *headers, "", ""]
+    lines = [f"{method} {path} HTTP/1.1", f"host: {host}", "connection: close", *headers, "", ""]
     writer.write("\r\n".join(lines).encode())
     return reader, writer
 
@@ -82,6 +84,27 @@ async def test_what_is_not_there_is_told_as_json(tmp_path: Path, path: str) -> N
 
 
 @pytest.mark.asyncio
+async def test_what_cannot_be_done_is_told_with_what_can(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        reader, writer = await connect(it.server.http_address, "/metrics", method="DELETE")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        assert parse(answer)[0] == 405
+        (allowed,) = re.findall(rb"\r\nallow: ([^\r]*)\r\n", answer)
+        assert set(allowed.split(b", ")) == {b"GET", b"HEAD"}
+
+
+@pytest.mark.asyncio
+async def test_headers_are_bounded_whatever_parser_there_is(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        for header in (f"x: {'y' * 2**20}", "\r\n".join(["x: y"] * 2**16)):
+            reader, writer = await connect(it.server.http_address, "/healthz", header)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+            writer.close()
+
+
+@pytest.mark.asyncio
 async def test_a_file_is_served_whole_or_in_part(tmp_path: Path) -> None:
     write(tmp_path, "logs/main/stdout", b"0123456789")
     write(tmp_path, "sandbox/deep/file", b"x")
@@ -92,8 +115,28 @@ async def test_a_file_is_served_whole_or_in_part(tmp_path: Path) -> None:
         assert await get(address, f"{path}/logs/main/stdout?offset=30") == (200, b"")
         status, body = await get(address, path)
         assert (status, json.loads(body)["files"]) == (200, ["logs/main/stdout", "sandbox/deep/file"])
-        status, body = await get(address, f"{path}/logs/main/stdout?offset=-1")
-        assert (status, b"offset: " in body) == (400, True)
+        for wrong in ("-1", "", "1.0", "%D9%A1", "9" * 19, "9" * 5000, "0" * 5000):
+            status, body = await get(address, f"{path}/logs/main/stdout?offset={wrong}")
+            assert (status, b"offset: " in body) == (400, True), wrong
+
+
+@pytest.mark.asyncio
+async def test_behind_every_end_of_a_file_there_is_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "logs/main/stdout", b"0123456789")
+    write(tmp_path, "sandbox/file", b"0123456789")
+    async with serving(tmp_path) as it:
+        for file in ("logs/main/stdout", "sandbox/file"):
+            path = f"/pods/{POD}/1/files/{file}"
+            for offset in (10, 2**31, 2**63 - 65536, 2**63 - 2, 2**63 - 1):
+                for limit in (0, 1, 2**63 - 1):
+                    reader, writer = await connect(
+                        it.server.http_address, f"{path}?offset={offset}&limit={limit}"
+                    )
+                    answer = await reader.read()
+                    writer.close()
+                    await writer.wait_closed()
+                    assert answer.startswith(b"HTTP/1.1 200 ")
+                    assert answer.endswith(b"\r\n\r\n0\r\n\r\n"), offset  # whole, and empty
 
 
 @pytest.mark.asyncio
@@ -199,6 +242,55 @@ async def test_a_followed_file_is_served_as_it_grows_until_the_run_ends(tmp_path
             file.write(b"last")
         pod.phase = PodPhase.FAILED
         assert parse(begun + await reader.read()) == (200, b"firstsecondlast")
+        writer.close()
+        await writer.wait_closed()
+
+
+class Watched:
+    """A pod that runs for ever, and tells when it was looked at."""
+
+    run = 1
+
+    def __init__(self) -> None:
+        self.looks = asyncio.Event()
+
+    @property
+    def phase(self) -> PodPhase:
+        self.looks.set()
+        return PodPhase.RUNNING
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_never_comes_is_not_waited_for_when_nobody_waits(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        pod = Watched()
+        it.plane.fake_gateway.pods[POD] = cast("FakePod", pod)
+        others = asyncio.all_tasks()
+        _, writer = await connect(it.server.http_address, f"/pods/{POD}/1/files/logs/main/never?follow=1")
+        await pod.looks.wait()
+        waiting = asyncio.all_tasks() - others
+        assert waiting
+        writer.close()
+        await writer.wait_closed()
+        _, left = await asyncio.wait(waiting, timeout=10)
+        assert not left
+
+
+@pytest.mark.asyncio
+async def test_head_is_get_without_the_body_and_waits_for_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path) as it:
+        it.plane.fake_gateway.pods[POD] = FakePod()
+        write(tmp_path, "logs/main/stdout", b"first")
+        path = f"/pods/{POD}/1/files/logs/main"
+        host, port = it.server.http_address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for file in ("stdout?follow=1", "never?follow=1", "stdout"):
+            writer.write(f"HEAD {path}/{file} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        async with asyncio.timeout(10):
+            answers = (await reader.read()).split(b"HTTP/1.1 ")[1:]
+        assert [answer[:3] for answer in answers] == [b"200", b"404", b"200", b"200"]
+        assert b"first" not in b"".join(answers)
         writer.close()
         await writer.wait_closed()
 

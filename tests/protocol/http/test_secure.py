@@ -52,6 +52,23 @@ async def code(address: str, trusted: Path, token: str) -> grpc.StatusCode:
         return caught.value.code()
 
 
+async def answers(address: str, trusted: Path, client: tuple[Path, Path] | None) -> bool:
+    """Whether a client with this certificate and its key is answered over HTTP."""
+    host, port = address.split(":")
+    context = ssl.create_default_context(cafile=str(trusted))
+    if client is not None:
+        context.load_cert_chain(*client)
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    except (ssl.SSLError, ConnectionError):
+        return False
+    return answer.startswith(b"HTTP/1.1 200 ")
+
+
 def write_token(path: Path, token: str) -> None:
     digest = hashlib.sha256(token.encode()).hexdigest()
     path.write_text(f'[tokens.a]\nprincipal = "ann"\nroles = ["writer"]\nsha256 = "{digest}"\n')
@@ -86,6 +103,36 @@ async def test_certificates_and_tokens_are_renewed_without_a_restart(tmp_path: P
         tokens.write_text("[")
         it.server.reload()
         assert await code(grpc_address, new, "two") is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.asyncio
+async def test_whose_clients_are_let_in_is_renewed_too(tmp_path: Path) -> None:
+    server, server_key = make_certificate(tmp_path, "server")
+    ann, bob = make_certificate(tmp_path, "ann"), make_certificate(tmp_path, "bob")
+    authority = tmp_path / "authority"
+    authority.write_bytes(ann[0].read_bytes())
+    auth = {"tls_cert": str(server), "tls_key": str(server_key), "client_ca": str(authority)}
+    async with serving(tmp_path, auth=auth) as it:
+        address = it.server.http_address
+        assert await answers(address, server, ann)
+        assert not await answers(address, server, bob)
+        authority.write_bytes(bob[0].read_bytes())
+        it.server.reload()
+        assert await answers(address, server, bob)
+        assert not await answers(address, server, ann)
+        assert not await answers(address, server, None)
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_does_not_fit_leaves_the_old_one_in_force(tmp_path: Path) -> None:
+    (old, old_key), (_, key) = make_certificate(tmp_path, "old"), make_certificate(tmp_path, "new")
+    new = tmp_path / "new.pem"
+    async with serving(tmp_path, auth={"tls_cert": str(old), "tls_key": str(old_key)}) as it:
+        with pytest.raises(OSError, match="KEY_VALUES_MISMATCH"):
+            it.server.listener.reload(new, old_key)
+        assert await common_name(it.server.http_address, old) == "old"
+        it.server.listener.reload(new, key)
+        assert await common_name(it.server.http_address, new) == "new"
 
 
 @pytest.mark.asyncio

@@ -98,6 +98,7 @@ def test_diff_tells_what_changed(client: Client) -> None:
         (("show", "host/none"), Exit.NOT_FOUND),
         (("show", "host/s", "--at", "yesterday"), Exit.USAGE),
         (("show", "host/s", "--at", "9" * 30), Exit.USAGE),
+        (("show", "host/s", "--at", "9" * 5_000), Exit.USAGE),
         (("show", "host/s", "--at", "99999999"), Exit.FAILED),
         (("history", "Host/s"), Exit.USAGE),
         (("diff", "host/s", "--from", "0"), Exit.NOT_FOUND),

@@ -176,6 +176,43 @@ def test_the_command_ends_by_what_it_found(data: Path, tmp_path: Path) -> None:
     assert replay(tmp_path / "other")[0] == Exit.USAGE
 
 
+def test_a_file_that_is_bent_is_a_journal_that_cannot_be_read(data: Path) -> None:
+    file = data / "journal.sqlite"
+    sound = file.read_bytes()
+    # SQLite says the name of what it cannot make out, also when that is no text.
+    bent = sound.replace(b"tablestored_events", b"table\xe4tored_events")
+    bent = bent.replace(b"CREATE TABLE s", b"CREATE_TABLE s")
+    for content in (bent, sound[:100], sound[:4096]):
+        file.write_bytes(content)
+        code, told = replay(data)
+        assert (code, len(told.splitlines())) == (Exit.USAGE, 1), told
+        assert told.startswith(f"journal {file}: ")
+
+
+@pytest.mark.parametrize("column", ["originator_version", "topic"])
+def test_a_row_that_is_no_event_is_damage(data: Path, column: str) -> None:
+    with sqlite3.connect(data / "journal.sqlite") as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '')")
+    connection.close()
+    with sqlite3.connect(data / "journal.sqlite") as connection:
+        connection.execute(f"UPDATE stored_events SET {column} = NULL WHERE notification_id = 3")  # noqa: S608 - ours
+    connection.close()
+    assert replay(data, "--check") == (Exit.USAGE, "journal: damaged: revision 3 is no event")
+
+
+def test_a_time_that_no_calendar_has_is_told_as_it_stands(data: Path, rows: Sequence[Row]) -> None:
+    (recorded,) = Decoder(CODEC, MemoryBlobs()).records([rows[0]])
+    begin = beginnings(recorded.envelope._replace(at=2**62))[recorded.is_last]
+    _, body = CODEC.encode(recorded.event)
+    with sqlite3.connect(data / "journal.sqlite") as connection:
+        connection.execute("UPDATE stored_events SET state = ? WHERE notification_id = 1", (begin + body,))
+    connection.close()
+    code, said = replay(data)
+    assert code == Exit.OK
+    assert f"  {2**62} µs  " in said.splitlines()[0]
+
+
 def test_nothing_is_written(data: Path) -> None:
     before = (data / "journal.sqlite").read_bytes()
     replay(data)

@@ -1,14 +1,18 @@
 """The API over a real wire, on a whole plane: states of any moment, histories, watches, the revision."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable
 from typing import Protocol
+from urllib.parse import quote
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from actors.kernel.decider import Code, Rejection
+from protocol.inspect.errors import status_of
 from protocol.inspect.translate.spelling import spell
 from protocol.pb.polyplane.inspect.v1 import inspect_pb2 as pb
 from tests.protocol.inspect.serving import JOB, SECRET, Wire
@@ -233,6 +237,14 @@ async def test_refusals_name_the_field(wire: Wire) -> None:
     for call, code, field in cases:
         told = await refused(call)
         assert (told.code, told.fields) == (code, (field,)), told.sentence
+
+
+@pytest.mark.parametrize("name", ["x", "é", "\u20ac", "\U0001f600"])
+def test_headers_have_room_for_every_refusal(name: str) -> None:
+    status = status_of(Rejection(Code.NOT_FOUND, f"entity: {name * 5_000}", "entity"))
+    assert status.message.startswith(f"entity: {name}")
+    size = len(quote(status.message)) + len(base64.b64encode(status.SerializeToString()))
+    assert size < 7 * 1024  # clients refuse more than 8 KiB by chance, more than 16 always
 
 
 async def to_its_end(call: Reading) -> None:

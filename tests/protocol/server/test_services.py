@@ -49,6 +49,15 @@ async def test_health_follows_the_plane(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["x" * 100_000, "\U0001f600" * 3_000, "\0" * 3_000])
+async def test_an_unknown_service_is_not_found_however_long_its_name(tmp_path: Path, name: str) -> None:
+    async with serving(tmp_path) as it:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await health(it, name)
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.asyncio
 async def test_a_watch_of_health_ends_with_the_server(tmp_path: Path) -> None:
     async with serving(tmp_path) as it:
         method = it.channel.unary_stream(

@@ -63,7 +63,24 @@ def test_tokens_are_read_again_and_bad_ones_leave_the_old_in_force(tmp_path: Pat
     assert isinstance(authenticator.authenticate(bearer("two")), Principal)
 
 
-@pytest.mark.parametrize("content", ["[", "tokens = 1", '[tokens.a]\nprincipal = "a"\nsha256 = "short"'])
+def test_a_token_is_its_bytes_whatever_they_are(tmp_path: Path) -> None:
+    write(tmp_path / "t", ann="schlüssel")
+    authenticator = Authenticator(tmp_path / "t")
+    told = authenticator.authenticate([("authorization", "Bearer schlüssel".encode())])
+    assert told == Principal("ann", frozenset({"reader"}))
+    assert isinstance(authenticator.authenticate([("authorization", b"Bearer \xff\xfe")]), Unauthenticated)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[",
+        "tokens = 1",
+        '[tokens.a]\nprincipal = "a"\nsha256 = "short"',
+        f"tokens = {'9' * 5_000}",
+        f"tokens = {'[' * 5_000}",
+    ],
+)
 def test_a_bad_file_is_told_without_what_is_in_it(tmp_path: Path, content: str) -> None:
     (tmp_path / "t").write_text(content)
     with pytest.raises(BadTokens) as caught:

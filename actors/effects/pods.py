@@ -2,11 +2,13 @@
 
 1. Engines speak of runs, entities of events: this module only carries words between them.
 2. Reports of one run reach its pod in the order in which the engine made them.
-3. A report that could not be stored is told again after a pause, then perhaps after later ones: pods
-   tolerate repeats and gaps.
+3. A report that could not be stored is told again after a pause, and what is reported of its run meanwhile
+   waits behind it: an end that came before its exits would be another end. Pods tolerate repeats and gaps.
 4. A report of a pod that was deleted meanwhile is left out without a word: its engine was told to forget.
+   That may have been lost with an earlier server, so an engine that asks is told again.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
@@ -16,6 +18,7 @@ from actors.effects.engines.engine import (
     ContainerExited,
     ContainerStarted,
     Engine,
+    PodKept,
     Report,
     RunEnded,
     RunKey,
@@ -63,6 +66,8 @@ class PodWorld:
         self._later = later
         self._orders: dict[RunKey, RunOrder] = {}
         """Runs whose end is not on disk, to be asked about again."""
+        self._late: dict[RunKey, deque[Report]] = {}
+        """Reports that wait to be told again, and those that wait behind them."""
         kernel.perform_with(LaunchRun, self._launch)
         kernel.perform_with(ObserveRun, self._observe)
         kernel.perform_with(StopRun, self._stop)
@@ -128,6 +133,9 @@ class PodWorld:
 
     def report(self, report: Report) -> None:
         """Tell a pod what its engine reports."""
+        if (late := self._late.get(report.key)) is not None:
+            late.append(report)
+            return
         reply = self._kernel.tell(f"pod/{report.key.pod}", command_of(report))
         reply.then(lambda done: self._answered(report, done))
 
@@ -138,8 +146,15 @@ class PodWorld:
             return
         if not isinstance(answer, Rejection):
             return
+        if isinstance(report, PodKept):
+            if answer.code is Code.NOT_FOUND:
+                self._engines[report.host].forget_pod(report.key.pod)
+            return
         if answer.code in TRANSIENT:
-            self._later(PAUSE_S, lambda: self.report(report))
+            if report.key not in self._late:
+                self._late[report.key] = deque()
+                self._later(PAUSE_S, lambda: self._report_late(report.key))
+            self._late[report.key].append(report)
             return
         if answer.code is Code.NOT_FOUND:
             return
@@ -147,12 +162,16 @@ class PodWorld:
             "report_refused", pod=report.key.pod, run=report.key.run, reason=answer.reason
         )
 
+    def _report_late(self, key: RunKey) -> None:
+        for report in self._late.pop(key):
+            self.report(report)
+
 
 def command_of(report: Report) -> PodCommand:
     """Say to the pod what the engine says of its run."""
     run = report.key.run
     match report:
-        case RunLaunched():
+        case RunLaunched() | PodKept():  # which was launched once: that is no news
             return RecordLaunched(run=run)
         case ContainerStarted():
             return RecordContainerStarted(

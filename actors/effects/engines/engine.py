@@ -83,7 +83,19 @@ class RunEnded:
     message: str = ""
 
 
-Report = RunLaunched | ContainerStarted | ContainerExited | RunEnded
+@frozen
+class PodKept:
+    """The host keeps sandboxes of a pod, of which nothing runs there: is the pod gone?
+
+    Asked of what an earlier server left; that one may have ended before it had said so.
+    """
+
+    key: RunKey
+    """Names the newest run that is there."""
+    host: str
+
+
+Report = RunLaunched | ContainerStarted | ContainerExited | RunEnded | PodKept
 Listener = Callable[[Report], None]
 """Called on the event loop."""
 

@@ -51,7 +51,7 @@ class Head:
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
-    """As they came."""
+    """As they came, but for a length beside "chunked": it does not count, and must not be passed on."""
 
 
 class Stage(Enum):
@@ -182,11 +182,12 @@ class Answer:
             if status == _SWITCHING:
                 raise Broken(Trouble.GARBAGE)
             return None
-        self._frame(status, headers, is_old=first[1] == b"0")
+        if self._frame(status, headers, is_old=first[1] == b"0"):
+            headers = tuple(each for each in headers if each[0].lower() != b"content-length")
         return Head(status, headers)
 
-    def _frame(self, status: int, headers: Headers, *, is_old: bool) -> None:
-        """Find out where the body ends."""
+    def _frame(self, status: int, headers: Headers, *, is_old: bool) -> bool:
+        """Find out where the body ends; tell whether a length does not count (RFC 9112, 6.3)."""
         lengths: set[bytes] = set()
         codings: list[bytes] = []
         self.is_last = is_old
@@ -206,11 +207,13 @@ class Answer:
             if codings != [b"chunked"] or is_old:
                 raise Broken(Trouble.GARBAGE)
             self._stage = Stage.CHUNK
+            return bool(lengths)
         elif lengths:
             self._left = int(lengths.pop())
             self._stage = Stage.SIZED if self._left else Stage.OVER
         else:
             self._stage, self.is_last = Stage.ENDLESS, True
+        return False
 
     # ------------------------------------------------------------ bodies
 

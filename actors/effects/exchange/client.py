@@ -178,7 +178,7 @@ class Exchange(asyncio.Protocol):
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None
-        if self._unsent and self._transport is not None and not self._is_broken:
+        if self._unsent and self._transport is not None and not (self._is_broken or self._is_lost):
             self._transport.writelines(self._unsent)
         self._unsent, self._unsent_bytes = [], 0
 

@@ -7,6 +7,7 @@
    first and found nobody, and no other would follow.
 """
 
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -32,6 +33,8 @@ from events.worker import WorkerCalled, WorkerSpec
 KIND = "slot"
 DIRECTORY = "directory"
 """Label of a worker: where its socket is."""
+NOWHERE = Path(os.devnull)
+"""Stands for the place of a directory that cannot be made: there can be none below it."""
 PAUSE_S = 1.0
 SPECIMENS = 256
 """Outlines of pods that are remembered for the question whether there is room for one."""
@@ -167,16 +170,22 @@ class House:
     def begin(self, slot: str, want: Want) -> None:
         """Begin a seat, under a name that none had before."""
         self._promised.pop(0)
-        directory = self._directory() / slot[-12:]
+        fault: NotUp | None = None
+        try:
+            directory = self._directory() / slot[-12:]
+        except OSError as error:
+            directory, fault = NOWHERE / slot, _not_made(error)
         spec = want.spec(directory / SOCKET)
         seat = self._seats[slot] = Seat(slot, want.key, directory, spec, want.idle_s)
-        self._spawn(self._bring_up(seat))
+        self._spawn(self._bring_up(seat, fault))
 
-    async def _bring_up(self, seat: Seat) -> None:
+    async def _bring_up(self, seat: Seat, fault: NotUp | None) -> None:
         if seat.is_leaving:  # as there is no worker to drain, it is forgotten without one
             return
         began_at = self._clock.now()
         try:
+            if fault is not None:
+                raise fault
             self._make(seat.directory)
             await self._call(seat)
             called_at = self._clock.now()
@@ -213,10 +222,11 @@ class House:
         try:
             directory.mkdir(mode=0o700)
         except OSError as error:
-            raise NotUp(f"its directory cannot be made: {error.strerror}", is_ours=True) from None
+            raise _not_made(error) from None
 
     def _directory(self) -> Path:
-        if self._base is None:
+        # What cleans directories for temporary files may have taken it away.
+        if self._base is None or not self._base.is_dir():
             self._base = self._places.make()
         return self._base
 
@@ -291,6 +301,10 @@ class House:
         seat.over(how)
         if was_up and not seat.is_leaving:
             self._later(0, lambda: self._told.died(seat))
+
+
+def _not_made(error: OSError) -> NotUp:
+    return NotUp(f"its directory cannot be made: {error.strerror}", is_ours=True)
 
 
 def _accepted(answer: Answer) -> None:

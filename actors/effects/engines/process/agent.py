@@ -13,6 +13,8 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +30,8 @@ from actors.effects.engines.process.trim import Trimmer
 
 _CLOSE_GRACE_S = 2.0
 """Between SIGTERM and SIGKILL for what ends with the server."""
+_SLICE, _SLICE_S = 100, 0.1
+"""How many pods that are at rest are told of at once, and the pause before more are."""
 _LOOK_S = 5.0
 """How often an agent without server sees whether its socket is still there."""
 
@@ -52,6 +56,7 @@ class Agent:
         self._trimmer = Trimmer(reactor.call_after, self._growing_logs)
         self._server = ""
         self._closing: bool | None = None
+        self._at_rest: Iterator[RunName] = iter(())
         self._idle_since = reactor.now()
 
     def start(self) -> None:
@@ -94,7 +99,7 @@ class Agent:
         self._idle_since = self._reactor.now()
         for log in self._runs[name].logs() if name in self._runs else ():
             self._trimmer.trim(log)
-        self._shelf.remove_if_forgotten(name[0], self._is_running)
+        self._reactor.call_after(0, lambda: self._shelf.remove_if_forgotten(name[0], self._is_running))
         self._finish_closing()
 
     # ------------------------------------------------------------ what the server asks
@@ -123,12 +128,23 @@ class Agent:
                 self._log(f"not understood: {message[0]!r}")
 
     def _on_hello(self, server: str) -> None:
+        if server != self._server:
+            self._at_rest = self._shelf.at_rest()
+            self._reactor.call_after(_SLICE_S, partial(self._tell_kept, self._at_rest))
         self._server = server
         self._closing = None
         for run in self._runs.values():
             run.mute()
         self.tell("hello", VERSION, os.getpid())
         self._end_sessions(grace_s=0.0)
+
+    def _tell_kept(self, kept: Iterator[RunName]) -> None:
+        """Say of which pods there are only sandboxes, some at a time: the server says which are gone."""
+        part = list(islice(kept, _SLICE)) if kept is self._at_rest else []
+        for name in part:
+            self.tell("kept", *name)
+        if part:
+            self._reactor.call_after(_SLICE_S, partial(self._tell_kept, kept))
 
     def _launch(self, order: PodOrder) -> None:
         name = (order["pod"], order["run"])
@@ -177,8 +193,8 @@ class Agent:
     def _forget(self, name: RunName) -> None:
         run = self._runs.get(name)
         if run is not None and run.is_ended:
-            del self._runs[name]
             self._shelf.forget(name, self._is_running)
+            del self._runs[name]
         self.tell("forgotten", *name)
 
     # ------------------------------------------------------------ how it is done

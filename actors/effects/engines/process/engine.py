@@ -22,12 +22,14 @@ from actors.effects.engines.engine import (
     ContainerExited,
     ContainerStarted,
     Listener,
+    PodKept,
     RunEnded,
     RunKey,
     RunLaunched,
     RunOrder,
 )
 from actors.effects.engines.process.client import AgentLink
+from actors.effects.engines.process.frames import FrameError, encode
 from actors.effects.engines.process.layout import HostFiles
 from actors.effects.engines.process.orders import ContainerOrder, PodOrder
 from events.pod import ContainerSpec
@@ -120,10 +122,19 @@ class ProcessEngine:
         """Start the run unless it was launched or stopped before."""
         if self._closes is not None:
             return
-        wish = self._wish(RunKey(pod=order.pod, run=order.run))
+        key = RunKey(pod=order.pod, run=order.run)
+        words = _pod_order(order, is_last=self._is_last)
+        try:
+            encode("launch", words)
+        except FrameError as error:
+            # Never said: on every connection it would be said again, and end that.
+            ended = RunEnded(key=key, message=f"its host cannot be told of it: {error}")
+            asyncio.get_running_loop().call_soon(self._listener, ended)
+            return
+        wish = self._wish(key)
         if not wish.is_taken:
             wish.order = order
-        self._link.send("launch", _pod_order(order, is_last=self._is_last))
+        self._link.send("launch", words)
 
     def stop(self, key: RunKey, *, grace_s: int) -> None:
         """End the run, or see that it never starts."""
@@ -192,6 +203,8 @@ class ProcessEngine:
                 key = RunKey(pod=pod, run=run)
                 self._take(key).grace_s = None
                 self._listener(RunEnded(key=key, is_lost=is_lost, message=why))
+            case ["kept", str(pod), int(run)]:
+                self._listener(PodKept(key=RunKey(pod=pod, run=run), host=self._host))
             case ["forgotten", str(pod), int(run)]:
                 self._forgotten.pop(RunKey(pod=pod, run=run), None)
             case ["pod_forgotten", str(pod)]:

@@ -12,6 +12,7 @@ observe, [[pod, run], ...]              | exited, pod, run, container, code, sig
 forget, pod, run                        | ended, pod, run, is lost, message
 forget_pod, pod                         | forgotten, pod, run
 close, end_pods                         | pod_forgotten, pod
+bound_logs, bytes                       | kept, pod, run
                                         | closed
 """
 

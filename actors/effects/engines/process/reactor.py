@@ -3,7 +3,9 @@
 1. One thread, one selector, no asyncio: that alone would double the agent's memory.
 2. The newest connection is the server's; an older one is closed.
 3. Nothing blocks: what the server does not read yet is kept and sent on when it does.
-4. The last word is heard: who closes a socket on what it has not read takes back what it said before.
+4. What the system refuses, as on a full disk, is tried again after a pause: nothing that is called here does
+   harm when it is called twice. What a server asked is tried again as long as that server is there.
+5. The last word is heard: who closes a socket on what it has not read takes back what it said before.
    So when all is said, only our half of the talk ends; the server ends its own.
 """
 
@@ -12,14 +14,18 @@ import heapq
 import os
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from actors.effects.engines.process.frames import FrameError, FrameReader, encode
 
 _CHUNK = 1 << 16
 _FAREWELL_S = 5.0
 """How long a server may take to end a talk that is over."""
+_PAUSE_S = 1.0
+"""Before what the system refused is tried again."""
 Callback = Callable[[], None]
 
 
@@ -35,6 +41,8 @@ class Reactor:
         self._unsent = bytearray()
         self._is_finishing = False
         self._on_gone: Callback = _nothing
+        self._trouble = ""
+        """What was refused last: said once."""
 
     @property
     def is_connected(self) -> bool:
@@ -68,7 +76,7 @@ class Reactor:
                 return
             *lines, waiting = waiting.split(b"\n")
             for line in dict.fromkeys(bytes(line) for line in lines):
-                on_line(line.decode("utf-8", "replace"))
+                self._attempt(partial(on_line, line.decode("utf-8", "replace")))
 
         self._register(bell, read)
 
@@ -85,7 +93,7 @@ class Reactor:
             os.close(descriptor)
             with contextlib.suppress(ChildProcessError):  # adopted
                 os.waitpid(process, os.WNOHANG)
-            callback()
+            self._attempt(callback)
 
         self._register(descriptor, gone)
 
@@ -123,7 +131,18 @@ class Reactor:
                 if events & selectors.EVENT_READ and key.fd in self._selector.get_map():
                     on_ready()
             while self._timers and self._timers[0][0] <= self.now():
-                heapq.heappop(self._timers)[2]()
+                self._attempt(heapq.heappop(self._timers)[2])
+
+    def _attempt(self, callback: Callback) -> None:
+        """Call, and again after a pause if the system refuses something."""
+        try:
+            callback()
+        except OSError as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                with contextlib.suppress(OSError):  # the log's disk may be the one that is full
+                    sys.stderr.write(f"tried again until it is not refused: {error}\n")
+            self.call_after(_PAUSE_S, callback)
 
     def _register(self, descriptor: int | socket.socket, callback: Callback) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, callback)
@@ -150,9 +169,15 @@ class Reactor:
         except (OSError, FrameError):
             received, messages = b"", []
         for message in messages:
-            on_message(message)
+            self._attempt(partial(self._obey, server, message, on_message))
         if not received and self._server is server:
             self._drop()
+
+    def _obey(
+        self, server: socket.socket, message: Sequence[object], on_message: Callable[[Sequence[object]], None]
+    ) -> None:
+        if self._server is server:
+            on_message(message)
 
     def _flush(self) -> None:
         server = self._server

@@ -19,6 +19,7 @@
     forgotten   the end of the run is known to the server
 """
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -58,8 +59,9 @@ class Record:
         return (self.directory / name).stat().st_mtime_ns // 1000
 
     def remove(self, name: str) -> None:
-        """Remove the record if it is there."""
-        (self.directory / name).unlink(missing_ok=True)
+        """Remove the record if it is there and the disk lets it go."""
+        with contextlib.suppress(OSError):
+            (self.directory / name).unlink()
 
     def claim(self) -> bool:
         """Claim the run; False when it was claimed before."""

@@ -6,6 +6,7 @@
 3. The stop marker is written before anybody is signalled, and claims a run that nobody claimed: whoever
    comes later starts nothing.
 4. A run that ended changes no more; it is repeated as often as asked.
+   What could not be written is written later (reactor.py): whatever writes here may be called again.
 5. A server is told of a run from when it asked for it, and then from the beginning: so that the order of
    what it hears is right, also when something happens between its connecting and its asking.
 """
@@ -75,6 +76,8 @@ class Run:
         self._exited: set[int] = set()
         self._is_stopping = False
         self._is_heard = False
+        self._is_ours = False
+        """Whether this agent claimed the run, so that nothing of it is ever started."""
         self._spawns = 0
 
     def logs(self) -> Iterator[Path]:
@@ -96,13 +99,7 @@ class Run:
 
     def refuse(self, reason: str) -> None:
         """End the run before anything was started, its first container failed for this reason."""
-        if self._record.claim():
-            self._tell("launched")
-            if self._containers:
-                self._record.write("0.failed", reason)
-                self._record.write("0.exited", "exit 126")
-            self._record.write("ended", f"ended {reason}")
-        self.refresh()
+        self._around.call_after(0, lambda: self._refuse(reason))
 
     def adopt(self) -> None:
         """Go on where another agent left off."""
@@ -147,11 +144,7 @@ class Run:
             kind, _, sentence = end.partition(" ")
             for index in range(len(self._containers)):
                 self._record.remove(f"{index}.order")
-            self.is_ended = True
-            if self.group:
-                groups.remove(self.group)
-            self._tell("ended", kind == "lost", sentence)
-            self._around.on_end(self.name)
+            self._end(sentence, is_lost=kind == "lost")
 
     def stop(self, grace_s: float) -> None:
         """End the run: SIGTERM to each group, SIGKILL to what is left after the grace."""
@@ -164,8 +157,8 @@ class Run:
             self._record.write("stop", str(_monotonic() + round(grace * _MICROSECONDS)))
             is_withdrawn = self._record.claim()
         if is_withdrawn:
-            self._record.write("ended", "ended")
-            self.refresh()
+            self._is_ours = True
+            self._around.call_after(0, self._withdraw)
         elif grace <= 0:
             self._kill()
         else:
@@ -174,13 +167,38 @@ class Run:
                 self._signal(signal.SIGTERM)
             self._around.call_after(grace, self._kill)
 
+    def _refuse(self, reason: str) -> None:
+        """Write what a refused run says of itself; called again when that failed half way."""
+        self._is_ours = self._is_ours or self._record.claim()
+        if self._is_ours and not self.is_ended:
+            if not self._is_launched:
+                self._tell("launched")
+            if self._containers:
+                self._record.write("0.failed", reason)
+                self._record.write("0.exited", "exit 126")
+            self._record.write("ended", f"ended {reason}")
+        self.refresh()
+
+    def _withdraw(self) -> None:
+        """Write the end of a run that was never begun."""
+        if not self.is_ended:
+            self._record.write("ended", "ended")
+            self.refresh()
+
+    def _end(self, sentence: str, *, is_lost: bool) -> None:
+        self.is_ended = True
+        if self.group:
+            groups.remove(self.group)
+        self._tell("ended", is_lost, sentence)
+        self._around.on_end(self.name)
+
     def _refresh_container(self, index: int, container: str) -> None:
         if index not in self._started and self._record.has(f"{index}.started"):
             self._tell_started(index, container)
         if (ended := self._record.exit(index)) is not None:
+            at = self._record.written_at(f"{index}.exited")
             self._exited.add(index)
             self._record.remove(f"{index}.order")
-            at = self._record.written_at(f"{index}.exited")
             self._tell("exited", container, *ended, at, self._failure(index, ended[0]))
 
     def _tell_started(self, index: int, container: str) -> None:
@@ -209,7 +227,9 @@ class Run:
         self.refresh()
         if self.is_ended or self._watch_owner():
             return
-        if self._record.has("claim"):
+        if not self._record.directory.exists():
+            self._end("its directory was removed", is_lost=True)
+        elif self._record.has("claim"):
             self._watch_rest()
         elif self._spawns < _SPAWNS:
             self.begin()

@@ -28,9 +28,11 @@ class Shelf:
         self._removed = 0
 
     def sweep(self) -> None:
-        """Remove what an earlier agent had moved out of the way."""
+        """Remove what an earlier agent had moved out of the way, or was about to."""
         for left in self._trash.glob("*"):
             self._remove(left)
+        for pod in self._files.pods.glob("*/forgotten"):
+            self.remove_if_forgotten(pod.parent.name, lambda _: False)
 
     def unforgotten(self) -> Iterator[tuple[RunName, Path, Order]]:
         """All runs of this host whose end the server has not acknowledged."""
@@ -42,6 +44,15 @@ class Shelf:
                 order = None if record.has("forgotten") else record.order()
                 if order is not None and order["host"] == self._files.host:
                     yield (pod.name, number), pod / str(number), order
+
+    def at_rest(self) -> Iterator[RunName]:
+        """The newest run of each pod whose newest run was this host's and has ended."""
+        for pod in sorted(self._files.pods.iterdir()) if self._files.pods.exists() else ():
+            if numbers := _numbers(pod):
+                record = Record(pod / str(numbers[-1]) / "record")
+                order = record.order() if record.has("ended") else None
+                if order is not None and order["host"] == self._files.host:
+                    yield pod.name, numbers[-1]
 
     def why_never(self, name: RunName) -> str | None:
         """Why a run that is not at work may not be launched any more; None when it may."""
@@ -58,7 +69,10 @@ class Shelf:
         """The run's end is known: keep its sandbox while it is among the newest."""
         pod, number = name
         directory = self._files.pod(pod)
-        Record(directory / str(number) / "record").write("forgotten", "forgotten")
+        record = Record(directory / str(number) / "record")
+        if not record.directory.exists():
+            return  # removed with its pod, perhaps by another host's agent
+        record.write("forgotten", "forgotten")
         forgotten = [n for n in _numbers(directory) if Record(directory / str(n) / "record").has("forgotten")]
         old = forgotten[:-KEPT_RUNS]
         if old:
@@ -89,14 +103,16 @@ class Shelf:
             return int((self._files.pod(pod) / "floor").read_text("ascii"))
         except FileNotFoundError:
             return 0
+        except ValueError:  # empty after a loss of power: what is kept is newer than what is gone
+            return min(_numbers(self._files.pod(pod)), default=1) - 1
 
     def _discard(self, directory: Path) -> None:
         self._trash.mkdir(exist_ok=True)
         self._removed += 1
-        place = self._trash / f"{self._removed}-{directory.stat().st_ino}"
         try:
+            place = self._trash / f"{self._removed}-{directory.stat().st_ino}"
             directory.rename(place)
-        except OSError:
+        except FileNotFoundError:
             return  # another host's agent was first
         self._remove(place)
 

@@ -10,7 +10,8 @@
  *    records then misses nobody.
  * 4. What a container leaves behind in its group is killed before its end is recorded; what left the group
  *    too becomes a child of the wrapper, and is killed before the run's end is recorded.
- * 5. It needs no agent to be alive: the bell is opened for reading too, so that it never blocks.
+ * 5. How a container ended is written as soon as there is room for it: until then, on a full disk, it waits.
+ * 6. It needs no agent to be alive: the bell is opened for reading too, so that it never blocks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,13 +48,19 @@ static int record(const char *name, const char *text, int is_durable) {
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return -1;
     ssize_t written = write(fd, text, strlen(text));
+    int reason = errno;
     if (is_durable) fsync(fd);
     close(fd);
     if (is_durable) {
         int directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (directory >= 0) { fsync(directory); close(directory); }
     }
+    errno = reason;
     return written == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static void record_at_last(const char *name, const char *text) {
+    while (record(name, text, 1) != 0 && (errno == ENOSPC || errno == EDQUOT)) sleep(1);
 }
 
 static int record_self(const char *name, int is_durable) {
@@ -221,7 +228,7 @@ static int finish_one(int count) {
     children[i] = 0;
     snprintf(name, sizeof name, "%d.exited", i);
     snprintf(text, sizeof text, "%s %d\n", status < 0 ? "signal" : "exit", abs(status));
-    record(name, text, 1);
+    record_at_last(name, text);
     return status;
 }
 

@@ -43,11 +43,10 @@ run() { # INDEX
             sleep 0.01
         done
     fi
-    if [ "$status" -gt 128 ]; then
-        echo "signal $((status - 128))" >"$1.exited"
-    else
-        echo "exit $status" >"$1.exited"
-    fi
+    how="exit $status"
+    [ "$status" -gt 128 ] && how="signal $((status - 128))"
+    # On a full disk it waits; where the record was removed there is nothing to wait for.
+    until echo "$how" >"$1.exited" || ! [ -e claim ]; do sleep 1; done
     sync "$1.exited" .
 }
 

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from actors.effects.exchange import BadSocket, Broken, Exchange, Trouble, find_socket
 from tests.functions import function
@@ -211,3 +213,29 @@ async def test_a_request_is_sent_when_its_end_is(start: Start) -> None:
         exchange.put_end()
     assert (before, exchange.is_sent) == (False, True)
     exchange.close()
+
+
+def test_what_waits_to_be_sent_when_the_connection_is_lost_is_left(tmp_path: Path) -> None:
+    """The loop of a server refuses to write to a transport that is closed."""
+    uvloop.run(lose_while_something_waits(tmp_path / "gone.sock"))
+
+
+async def lose_while_something_waits(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        exchange = await Exchange.open(path, header_limit=LIMIT)
+        process, _ = listener.accept()
+        exchange.begin("POST", "/call", CHUNKED)
+        exchange._send()
+        process.close()
+        exchange.put(b"more")
+        exchange._send()
+        exchange.put(b"and more")
+        async with asyncio.timeout(PATIENCE_S):
+            while not exchange.is_full:  # noqa: ASYNC110 - until it is lost
+                await asyncio.sleep(0)
+        exchange._send()
+        with pytest.raises(Broken):
+            exchange.put(b"and more")
+        exchange.close()

@@ -13,6 +13,7 @@ from actors import pod, worker
 from actors.effects.rooms import Fits, Verdict
 from actors.effects.slots.house import House, Told
 from actors.effects.slots.lease import Want
+from actors.effects.slots.place import PREFIX
 from actors.effects.slots.seat import NotUp, Seat
 from actors.kernel.kernel import Kernel, Surroundings
 from actors.kernel.request import Request
@@ -73,6 +74,7 @@ class Street:
         self.path = path
         self.recorder = MemoryRecorder("street")
         self.tasks: list[asyncio.Future[None]] = []
+        self.failures: list[tuple[Seat, NotUp]] = []
         self._kernel_lane, self._count = self.lane("kernel"), 0
         codec = Codec((worker_events.TOPICS, pod_events.TOPICS, receipt_events.TOPICS), interned=(PodSpec,))
         journal = Journal.in_memory(codec, recorder=self.recorder)
@@ -138,6 +140,7 @@ class Street:
         self.tasks.append(asyncio.ensure_future(work))
 
     def _give_up(self, seat: Seat, failure: NotUp) -> None:
+        self.failures.append((seat, failure))
         self.house.retire(seat, str(failure))
 
     # ------------------------------------------------------------ steps
@@ -209,3 +212,27 @@ def test_what_never_was_is_not_stored(tmp_path: Path) -> None:
         street.settle()
         street.check_empty()
     assert street.states("worker") == street.states("pod") == []
+
+
+def test_a_place_that_was_cleaned_away_is_made_anew(tmp_path: Path) -> None:
+    """As directories for temporary files are: else no slot would ever start again."""
+    street = Street(0, tmp_path)
+    with street.loop.running():
+        seats = [street.begin()]
+        seats[0].directory.parent.rmdir()
+        seats.append(street.begin())
+        assert seats[1].directory.parent.is_dir()
+        for seat in seats:
+            street.house.retire(seat, "nobody waits for it any more")
+        street.settle()
+        street.check_empty()
+
+
+def test_a_place_that_cannot_be_made_is_no_fault_of_the_slots(tmp_path: Path) -> None:
+    street = Street(0, tmp_path)
+    (tmp_path / f"{PREFIX}house").touch()  # in its place
+    with street.loop.running():
+        seat = street.begin()
+        street.settle()
+    assert [(each, failure.is_ours) for each, failure in street.failures] == [(seat, True)]
+    assert list(street.house) == []

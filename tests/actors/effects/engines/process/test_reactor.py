@@ -89,3 +89,48 @@ def test_a_server_that_does_not_end_its_half_is_left(tmp_path: Path, monkeypatch
     farewell._thread.join(PATIENCE_S)
     assert not farewell._thread.is_alive()
     farewell.end()
+
+
+def test_what_the_system_refuses_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reactor, "_PAUSE_S", 0)
+    it, refusals = Reactor(), [OSError("full"), OSError("full"), OSError("gone")]
+    done: list[str] = []
+
+    def write() -> None:
+        if refusals:
+            raise refusals.pop(0)
+        done.append("written")
+        it.finish()
+
+    it.call_after(0, write)
+    it.run()
+    assert (done, refusals) == (["written"], [])
+
+
+def test_what_a_server_asked_is_not_tried_again_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reactor, "_PAUSE_S", 0.01)
+    it, heard = Reactor(), list[object]()
+    first, second = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+
+    def hear(message: Sequence[object]) -> None:
+        heard.append(message[0])
+        if heard == ["one"]:
+            second.connect(str(tmp_path / "s"))
+            second.sendall(encode("two"))
+        if message[0] == "one":
+            raise OSError("full")
+        second.close()
+        it.finish()
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "s"))
+    listener.listen()
+    it.listen(listener, hear, lambda: None)
+    with first:
+        first.connect(str(tmp_path / "s"))
+        first.sendall(encode("one"))
+        it.run()
+    assert heard[0] == "one"
+    assert heard.index("two") == len(heard) - 1

@@ -81,7 +81,7 @@ def read_file(path: Path) -> Tree:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Misconfigured(f"{path}: is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers and lists that are beyond all measure
         raise Misconfigured(f"{path}: is not TOML: {error}") from None
 
 

@@ -27,7 +27,7 @@ def open_file(path: Path) -> SQLiteRecorder:
         finally:
             connection.close()
         return SQLiteRecorder(path, identity)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # what SQLite quotes may be no text
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UnreadableJournal(f"journal {path}: {reason}") from error
 

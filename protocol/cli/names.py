@@ -17,8 +17,8 @@ from protocol.pb.peloton.api.v1alpha.job.stateless.svc.stateless_svc_pb2_grpc im
 from protocol.pb.peloton.api.v1alpha.peloton_pb2 import JobID
 
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-POD = re.compile(rf"({UUID})-(\d+)(?:-(\d+))?")
-NAMED_POD = re.compile(r"(.+)-(\d+)")
+POD = re.compile(rf"({UUID})-([0-9]{{1,18}})(?:-([0-9]{{1,18}}))?")
+NAMED_POD = re.compile(r"(.+)-([0-9]{1,18})")
 
 
 class Ambiguous(Failed):

@@ -1,7 +1,9 @@
 """The HTTP application: `/healthz`, `/metrics`, the files of runs, and what façades answer over HTTP.
 
 1. `/healthz` is open to all; everything else asks for what gRPC asks for.
-2. Errors are JSON: `{"error": {"code": 404, "message": "…"}}`.
+2. Where no token is asked for, pages of other sites may change nothing: browsers on this machine reach the
+   port, whoever wrote the page, and say so of what they send.
+3. Errors are JSON: `{"error": {"code": 404, "message": "…"}}`.
 """
 
 import re
@@ -24,6 +26,10 @@ from protocol.http.files import RunFiles, refuse
 OPEN = frozenset({"/healthz"})
 """Paths that need no token."""
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+ELSEWHERE = frozenset({(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")})
+"""Headers by which browsers tell that another site's page asks."""
+
 
 @runtime_checkable
 class Routed(Protocol):
@@ -44,6 +50,11 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in OPEN:
+            if not (self._authenticator.asks_for_tokens or scope["method"] in SAFE) and not (
+                ELSEWHERE.isdisjoint(map(tuple, scope["headers"]))
+            ):
+                await refuse(403, "a page of another site may not ask for this")(scope, receive, send)
+                return
             headers = ((name.decode("latin-1"), value) for name, value in scope["headers"])
             match self._authenticator.authenticate(headers):
                 case Unauthenticated(reason):

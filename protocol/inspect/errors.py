@@ -24,10 +24,9 @@ from actors.kernel.decider import Code, Rejection
 from projections.watch.subscription import EndOfWatch, WatchEnded
 from protocol.calls import CallContext
 from protocol.gateway import Refused
+from protocol.sentences import bounded
 
 DOMAIN = "polyplane"
-MAX_SENTENCE = 1024
-"""Bytes of a sentence: it travels in headers, three times and with escapes, and these may have 8 KiB."""
 RETRY_S = 1
 
 CODES: Mapping[Code, grpc.StatusCode] = MappingProxyType(
@@ -134,11 +133,6 @@ def status_of_end(ended: WatchEnded) -> Status:
     return _status(
         code, sentence, [ErrorInfo(reason=f"WATCH_{ended.reason.name}", domain=DOMAIN, metadata=facts)]
     )
-
-
-def bounded(sentence: str) -> str:
-    """Return the beginning of a sentence that headers have room for."""
-    return sentence.encode()[:MAX_SENTENCE].decode(errors="ignore")
 
 
 def _status(code: grpc.StatusCode, sentence: str, details: Sequence[Message]) -> Status:

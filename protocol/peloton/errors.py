@@ -26,11 +26,10 @@ from actors.kernel.decider import Code, Rejection
 from projections.watch.subscription import EndOfWatch, WatchEnded
 from protocol.calls import CallContext
 from protocol.gateway import Refused
+from protocol.sentences import bounded
 
 DOMAIN = "polyplane"
 STALE_VERSION = "unexpected entity version"
-MAX_SENTENCE = 1024
-"""Characters of a sentence: it travels in a header."""
 RETRY_S = 1
 
 CODES: Mapping[Code, grpc.StatusCode] = MappingProxyType(
@@ -125,7 +124,7 @@ def status_of(rejection: Rejection) -> Status:
         sentence = f"{STALE_VERSION}: {sentence}"
     details: list[Message] = []
     if rejection.field:
-        violation = BadRequest.FieldViolation(field=rejection.field, description=rejection.reason)
+        violation = BadRequest.FieldViolation(field=rejection.field, description=bounded(rejection.reason))
         details.append(BadRequest(field_violations=[violation]))
     facts = dict(rejection.details)
     details.append(ErrorInfo(reason=rejection.code.name, domain=DOMAIN, metadata=facts))
@@ -146,7 +145,7 @@ def status_of_end(ended: WatchEnded) -> Status:
 
 
 def _status(code: grpc.StatusCode, sentence: str, details: Sequence[Message]) -> Status:
-    status = Status(code=code.value[0], message=sentence[:MAX_SENTENCE])
+    status = Status(code=code.value[0], message=bounded(sentence))
     for detail in details:
         packed = Packed()
         packed.Pack(detail)

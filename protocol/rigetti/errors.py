@@ -24,11 +24,10 @@ from grpc_status import rpc_status
 from actors.kernel.decider import Code, Rejection
 from protocol.calls import CallContext
 from protocol.gateway import Refused
+from protocol.sentences import bounded
 from protocol.task_gateway import CAPACITY
 
 DOMAIN = "polyplane"
-MAX_SENTENCE = 1024
-"""Characters of a sentence: it travels in a header."""
 RETRY_S = 1
 
 CODES: Mapping[Code, grpc.StatusCode] = MappingProxyType(
@@ -93,7 +92,7 @@ def status_of(rejection: Rejection) -> Status:
     """Spell a refusal."""
     details: list[Message] = []
     if rejection.field:
-        violation = BadRequest.FieldViolation(field=rejection.field, description=rejection.reason)
+        violation = BadRequest.FieldViolation(field=rejection.field, description=bounded(rejection.reason))
         details.append(BadRequest(field_violations=[violation]))
     facts = dict(rejection.details)
     details.append(ErrorInfo(reason=rejection.code.name, domain=DOMAIN, metadata=facts))
@@ -106,7 +105,7 @@ def status_of(rejection: Rejection) -> Status:
 
 
 def _status(code: grpc.StatusCode, sentence: str, details: Sequence[Message]) -> Status:
-    status = Status(code=code.value[0], message=sentence[:MAX_SENTENCE])
+    status = Status(code=code.value[0], message=bounded(sentence))
     for detail in details:
         packed = Packed()
         packed.Pack(detail)

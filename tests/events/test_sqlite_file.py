@@ -4,11 +4,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from events.journal import Committer, Journal, MemoryBlobs, UnreadableJournal
+from events.journal.sqlite_file import HEADER
 from tests.events.stores import CODEC, ROOT, append, stored
 
 
@@ -100,6 +104,7 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 from events.journal import Journal, MemoryBlobs, UnreadableJournal
+from events.journal.sqlite_file import HEADER
 from tests.events.stores import CODEC
 if os.getuid() == 0:
     os.setuid(65534)  # root may write everywhere
@@ -152,3 +157,38 @@ def test_every_connection_syncs_fully(path: Path) -> None:
             cursor.execute("PRAGMA synchronous")
             assert cursor.fetchone()[0] == 2
     other.close()
+
+
+@pytest.fixture(scope="module")
+def whole() -> bytes:
+    """A journal's file of some pages."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        make(path, 20)
+        return path.read_bytes()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=60), st.integers(0, 2**20))
+@example([], 0)
+def test_whatever_is_bent_is_opened_or_refused(
+    whole: bytes, bends: list[tuple[int, int]], length: int
+) -> None:
+    """Where SQLite quotes what it found, that may be no text."""
+    bent = bytearray(whole)
+    for place, byte in bends:
+        bent[place % len(bent)] = byte
+    del bent[len(HEADER) + length % len(bent) :]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        path.write_bytes(bent)
+        with suppress(UnreadableJournal):
+            Journal.open(path, CODEC, blobs=MemoryBlobs()).close()
+
+
+def test_what_sqlite_quotes_may_be_no_text(path: Path) -> None:
+    make(path)
+    schema = path.read_bytes().replace(
+        b"snapshots", b"\xff\xfe\xfdpshots"
+    )  # quoted, as the name of what is bad
+    path.write_bytes(schema.replace(b"CREATE TABLE \xff", b"CREATE TABLX \xff"))
+    refusal(path)

@@ -96,6 +96,24 @@ async def test_what_cannot_be_done_is_told_with_what_can(tmp_path: Path) -> None
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_pages_of_other_sites_change_nothing(tmp_path: Path, site: str) -> None:
+    """A browser on this machine asks in the name of whatever page it shows, and says so."""
+    async with serving(tmp_path) as it:
+        for headers, method, status in (
+            ((f"sec-fetch-site: {site}",), "POST", 403),
+            ((f"Sec-Fetch-Site: {site}", "content-length: 0"), "DELETE", 403),
+            ((f"sec-fetch-site: {site}",), "GET", 200),
+            (("sec-fetch-site: same-origin",), "POST", 405),
+            (("sec-fetch-site: none",), "POST", 405),
+            ((), "POST", 405),
+        ):
+            reader, writer = await connect(it.server.http_address, "/metrics", *headers, method=method)
+            assert parse(await reader.read())[0] == status, (headers, method)
+            writer.close()
+
+
+@pytest.mark.asyncio
 async def test_headers_are_bounded_whatever_parser_there_is(tmp_path: Path) -> None:
     async with serving(tmp_path) as it:
         for header in (f"x: {'y' * 2**20}", "\r\n".join(["x: y"] * 2**16)):

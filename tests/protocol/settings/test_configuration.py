@@ -137,6 +137,13 @@ def test_a_mistake_is_told_in_one_line(file: Path, content: str, said: str) -> N
     assert mistakes({"config": file}) == [said]
 
 
+@pytest.mark.parametrize("content", [f"a = {'9' * 5000}", f"a = {'[' * 100_000}"])
+def test_a_file_beyond_all_measure_is_no_toml(file: Path, content: str) -> None:
+    file.write_text(content)
+    (said,) = mistakes({"config": file})
+    assert said.startswith(f"{file}: is not TOML: ")
+
+
 def test_every_mistake_is_told(file: Path) -> None:
     file.write_text("[limits]\nwatchers = 0\nmailbox = 0\n")
     assert len(mistakes({"config": file})) == 2

@@ -28,6 +28,13 @@ class Clock(Protocol):
     def call_at(self, when: int, callback: Callable[[], None]) -> Timer:
         """Call once `now()` has reached `when`."""
 
+    def call_in(self, duration: int, callback: Callable[[], None]) -> Timer:
+        """Call after so many microseconds, also when the machine's clock is turned meanwhile."""
+
+
+SKEW = 1_000_000
+"""Microseconds by which a timer of a loop is never early: who has to wait longer has had his clock turned."""
+
 
 class LoopClock:
     """The time of this machine, and the calls of an asyncio loop."""
@@ -43,16 +50,30 @@ class LoopClock:
         """Call on the loop once `now()` has reached `when`."""
         return _LoopTimer(self._loop, self, when, callback)
 
+    def call_in(self, duration: int, callback: Callable[[], None]) -> Timer:
+        """Call on the loop after so many microseconds."""
+        return _LoopTimer(self._loop, self, self.now() + duration, callback, most=SKEW)
+
 
 class _LoopTimer:
-    """One call on an asyncio loop, armed anew when the machine's clock was turned back."""
+    """One call on an asyncio loop, armed anew when it is early by at most so much.
+
+    It is by less than a millisecond where loops count those, by far when the machine's clock was turned back.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, clock: LoopClock, when: int, callback: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: LoopClock,
+        when: int,
+        callback: Callable[[], None],
+        *,
+        most: int = 2**63,
     ) -> None:
         self._loop = loop
         self._clock = clock
         self._when = when
+        self._most = most
         self._callback = callback
         self._armed = self._arm()
 
@@ -66,7 +87,7 @@ class _LoopTimer:
         return self._loop.call_later(left / 1_000_000, self._fire)
 
     def _fire(self) -> None:
-        if self._clock.now() < self._when:
+        if 0 < self._when - self._clock.now() <= self._most:
             self._armed = self._arm()
         else:
             self._callback()
@@ -90,6 +111,10 @@ class VirtualClock:
         self._order += 1
         heapq.heappush(self._waiting, (when, self._order, timer))
         return timer
+
+    def call_in(self, duration: int, callback: Callable[[], None]) -> Timer:
+        """Call when the clock was moved by so much."""
+        return self.call_at(self._now + duration, callback)
 
     def next_at(self) -> int | None:
         """When the next call is due, None when none is."""

@@ -15,6 +15,7 @@ from typing import Protocol, assert_never, cast
 from actors.effects.exchange import Broken, Exchange, Trouble
 from actors.effects.slots import Asked, Lease, NoSlot, Want
 from actors.effects.slots.lease import End
+from actors.kernel.clock import SKEW
 from events.task import FailureKind
 from protocol.fn.logs import Logs, Mark
 from protocol.fn.rules import Rules
@@ -333,9 +334,12 @@ class Pump:
         self._conclude(actions)
 
     def _time_out(self) -> None:
-        """End the call if it had its time: the loop's clock may be ahead of the one that it is told by."""
+        """End the call if it had its time: the loop's clock may be ahead of the one that it is told by.
+
+        By far only if that was turned back: then the loop's is right.
+        """
         lease = self._lease
-        if lease is not None and (left := self._deadline_of(lease) - self._now()) > 0:
+        if lease is not None and 0 < (left := self._deadline_of(lease) - self._now()) <= SKEW:
             self._limit = asyncio.get_running_loop().call_later(left / 1e6, self._time_out)
         else:
             self._conclude(self._machine.time_out())

@@ -317,3 +317,7 @@ class LoopTime:
     def call_at(self, when: int, callback: Callable[[], None]) -> TimerHandle:
         """Call once `now()` has reached `when`."""
         return self._loop.call_when(when, callback, context=self._context)
+
+    def call_in(self, duration: int, callback: Callable[[], None]) -> TimerHandle:
+        """Call after so many microseconds: nobody turns this clock back."""
+        return self.call_at(self.now() + duration, callback)

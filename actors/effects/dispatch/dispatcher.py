@@ -207,9 +207,7 @@ class Dispatch:
         seat.task = task
         if not seat.is_up:
             return  # it went meanwhile: what is to be decided next fails the task
-        seat.limit = self._clock.call_at(
-            self._clock.now() + limit_us, lambda: self._expire(worker, task, limit_us)
-        )
+        seat.limit = self._clock.call_in(limit_us, lambda: self._expire(worker, task, limit_us))
         self._spawn(self._hand_over(worker, task))
 
     async def _hand_over(self, worker: str, task: str) -> None:

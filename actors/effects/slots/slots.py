@@ -328,8 +328,8 @@ class Slots:
         if left_s <= 0:
             self._play(self._book.expire(seat.slot, seat.stamp))
         elif self._book.is_idle(seat.slot):
-            seat.is_timed = True
-            self._later(left_s, lambda: self._expire(seat))
+            seat.is_timed = True  # for no more than its time, also when the machine's clock was turned back
+            self._later(min(left_s, seat.idle_s), lambda: self._expire(seat))
 
     def _call_look(self) -> None:
         if not self._is_looking:

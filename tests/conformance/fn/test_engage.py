@@ -125,7 +125,8 @@ def test_nobody_is_told_of_a_start_that_he_did_not_wait_for(client: Client) -> N
     """A second process comes up while who caused it has the first one."""
     tardy = try_call(image="tardy", fn_id="spare")
     client.tell((tardy, *frames(b"x")))
-    holding = client.engage(tardy, frame(b"x"))
+    holding = client.engage(try_call(image="tardy", fn_id="spare", type="detached"), frame(b"x"))
+    assert holding.next().result_start.http.status_code == 202  # it has the only process
     waiting = client.engage(tardy, *frames(b"sleep\n1"))
     holding.say(frame(eof=True))
     assert [each.rest().finished.initStartTime for each in (holding, waiting)] == [0, 0]

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import BinaryIO
 
 import pytest
@@ -87,7 +87,11 @@ async def write(message: pb.RunnerMsg, /, *, more: bool = False) -> None:
 
 
 def pump_of(
-    asked: AsyncIterator[pb.ClientMsg], say: Write, slots: Slots, behind: list[Awaitable[None]]
+    asked: AsyncIterator[pb.ClientMsg],
+    say: Write,
+    slots: Slots,
+    behind: list[Awaitable[None]],
+    now: Callable[[], int] = lambda: 1,
 ) -> Pump:
     return Pump(
         messages=asked,
@@ -97,7 +101,7 @@ def pump_of(
         rules=Rules(),
         call=Call(principal="p", origin="o", request_id="r"),
         logs=Logs(NoFiles(), lambda: 1),
-        now=lambda: 1,
+        now=now,
         behind=behind.append,
     )
 
@@ -191,5 +195,25 @@ async def test_who_leaves_while_the_rest_is_said_changes_nothing(leaves: int) ->
     for work in behind:
         await work
     assert (slots.settled, slots.ends) == ([True], [End()])
+    exchange.close()
+    theirs.close()
+
+
+async def test_a_clock_that_is_turned_back_gives_no_call_more_time() -> None:
+    """The slot came a second after the epoch; an hour before it the call has had its time."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    _, exchange = await loop.create_connection(lambda: Exchange(header_limit=1000), sock=ours)
+    slots, behind = Slots(exchange, 0), list[Awaitable[None]]()
+
+    async def asked() -> AsyncIterator[pb.ClientMsg]:
+        yield call(json.dumps({"id": "c", "image": "img", "timeout": 1}))
+        yield frame(b"x", eof=True)
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(30):
+        last = await pump_of(asked(), write, slots, behind, lambda: -3_600_000_000).run()
+    assert isinstance(last, Finished)
+    assert last.message.finished.errorStr == "Timed out"
     exchange.close()
     theirs.close()

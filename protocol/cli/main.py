@@ -18,6 +18,7 @@ from protocol.cli.early import heed_signals
 from protocol.cli.exits import Exit
 from protocol.cli.output import Output
 from protocol.cli.talking import SERVER, OutputOption, ServerOption, TimeoutOption, finish, talk
+from protocol.cli.version import VersionOption
 from protocol.transport import environment
 
 EPILOG = """Exit codes: 0 done; 1 the job failed or the server refused; 2 wrong flags, files or
@@ -38,6 +39,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(_: VersionOption = False) -> None:
+    """Take what stands before the command."""
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,10 @@ def test_a_name_that_several_have_is_told_by_all(run: Run, tmp_path: Path, entit
 @pytest.mark.parametrize("group", [(), ("fn",), ("quantum",)])
 def test_a_group_without_a_command_prints_its_help_as_it_is(run: Run, group: tuple[str, ...]) -> None:
     assert run(*group) == (2, "", run(*group, "--help")[1])
+
+
+def test_it_tells_which_one_it_is(run: Run) -> None:
+    assert run("--version") == (0, f"polyplane {version('polyplane')}\n", "")
 
 
 def test_a_watch_goes_on_across_a_restart(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The only door between façades and kernel: commands in, views and watches out.
 
-1. A façade changes the system only by the two ways to `execute`; it sees it only by the other methods.
+1. A façade changes the system only by the ways to `execute`; it sees it only by the other methods.
 2. A refusal is raised as `Refused`, whatever refused it; nothing else of the kernel is raised.
 3. What a read waits for: point reads see every reply given before; lists wait until their tables
    have reached the revision that was current when they were asked.
@@ -69,6 +69,8 @@ class Horizon:
 
 Prepare = Callable[[], Awaitable[object]]
 """Makes a command of what there is when it is asked to. Raises Refused."""
+PrepareAll = Callable[[], Awaitable[Sequence[tuple[str, object]]]]
+"""As `Prepare`, for several entities: at least one, each with its command."""
 
 
 class Gateway(Protocol):
@@ -83,6 +85,9 @@ class Gateway(Protocol):
 
     async def execute_prepared(self, stream: str, prepare: Prepare, call: Call, expect: type[R]) -> R:
         """As `execute`, with a command that is made once it is known that the call is no repeat."""
+
+    async def execute_together(self, prepare: PrepareAll, call: Call) -> None:
+        """As `execute_prepared`, a command for each of several entities: all are run, or none."""
 
     async def pod(self, id: str) -> PodView | None:  # noqa: A002 - the name of the thing
         """Return the pod as it is now, None when there is none."""

@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import NoneType
 from typing import TypeVar
 
 from actors.kernel.decider import Code, Rejection
@@ -28,7 +29,7 @@ from projections.view import owner_of
 from projections.watch.hub import BadStart, Compacted, Hub, TooManyWatchers
 from projections.watch.selector import Selector
 from projections.watch.subscription import Subscription
-from protocol.gateway import Call, Horizon, Prepare, Refused
+from protocol.gateway import Call, Horizon, Prepare, PrepareAll, Refused
 from protocol.past import Past, Standing
 from protocol.requests import keyed_of, request_of
 
@@ -98,6 +99,24 @@ class KernelGateway:
             if is_held:
                 self._kernel.give_back(claimed)
         return _result(answer, expect)
+
+    async def execute_together(self, prepare: PrepareAll, call: Call) -> None:
+        """As `execute_prepared`, a command for each of several entities: all are run, or none."""
+        if not self._is_open():
+            raise Refused(CLOSED)
+        keyed = keyed_of(call)
+        claimed = None if keyed is None else await self._kernel.claim(keyed)
+        if claimed is not None and not isinstance(claimed, Keyed):
+            _result(claimed, NoneType)
+            return
+        try:
+            request = request_of(call, None, claimed)
+            answers = await self._kernel.ask_together(await prepare(), request=request)
+        finally:
+            if claimed is not None:
+                self._kernel.give_back(claimed)
+        for answer in answers:
+            _result(answer, NoneType)
 
     def _before(self, stream: str) -> Awaitable[None] | None:
         """Return what the entity's owner has sent it: an acknowledged change of the owner comes first."""

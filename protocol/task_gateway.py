@@ -30,6 +30,8 @@ CAPACITY = "capacity"
 """Name of the detail that a refusal for want of room has."""
 AT_ONCE = 500
 """Tasks that one decision cancels."""
+NO_TASK = "task/-"
+"""A stream that no task has: who is asked when a receipt is all that there is to store."""
 
 ENDING = Rejection(Code.UNAVAILABLE, "the server takes no more changes")
 LEAVING = Rejection(Code.UNAVAILABLE, "the server is going down; ask again")
@@ -119,27 +121,26 @@ class KernelTaskGateway:
         return await self._submit(prepare, call, claimed)
 
     async def _submit(self, prepare: Prepare, call: Call, keyed: Keyed | None) -> TasksAccepted:
-        is_held = keyed is not None
-        wanted: dict[str, int] = {}
         try:
             if not self._is_open():
                 raise Refused(ENDING)
             submission = await prepare()
-            self._take_room(submission, wanted)
-            is_held = False  # from here on the answer gives the key back
-            first = submission.groups[0].tasks[0].id
-            request = request_of(call, SubmitTasks(groups=submission.groups), keyed)
-            answer = await self._kernel.ask(f"task/{first}", request, is_claimed=keyed is not None)
+            taken = self._take_room(submission)
+            first = f"task/{submission.groups[0].tasks[0].id}"
+            answered = self._kernel.ask_together(
+                [(first, SubmitTasks(groups=submission.groups))], request=request_of(call, None, keyed)
+            )
+            # Whoever goes away meanwhile takes nothing along: what was decided is on its way to the queues.
+            answered.then(lambda _: self._leave_room(taken))
+            (answer,) = await answered
         finally:
-            if is_held and keyed is not None:
+            if keyed is not None:
                 self._kernel.give_back(keyed)
-            for worker, count in wanted.items():
-                self._coming[worker] -= count
         if isinstance(answer, Rejection):
             raise Refused(answer)
         return _accepted(answer.result)
 
-    def _take_room(self, submission: Submission, wanted: dict[str, int]) -> None:
+    def _take_room(self, submission: Submission) -> dict[str, int]:
         """Hold room in the queues, until what takes it is seen there, or refuse."""
         asked: dict[str, int] = {}
         for group in submission.groups:
@@ -151,7 +152,11 @@ class KernelTaskGateway:
                 raise Refused(Rejection(Code.EXHAUSTED, reason, details=details))
         for worker, count in asked.items():
             self._coming[worker] = self._coming.get(worker, 0) + count
-        wanted.update(asked)
+        return asked
+
+    def _leave_room(self, taken: dict[str, int]) -> None:
+        for worker, count in taken.items():
+            self._coming[worker] -= count
 
     def _is_kept(self, result: object) -> bool:
         """Return whether any task that a receipt names is still known."""
@@ -172,6 +177,8 @@ class KernelTaskGateway:
                 return
         try:
             waiting = [f"task/{id}" for id in dict.fromkeys(ids) if self._waits(id, call)]  # noqa: A001
+            if keyed is not None and not waiting:
+                waiting = [NO_TASK]
             parts = [waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE)]
             for number, part in enumerate(parts, start=1):
                 # The receipt says that all was tried: it comes with the last of them.

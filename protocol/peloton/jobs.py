@@ -2,12 +2,13 @@
 
 1. A method translates, asks the gateway once, translates back. What is about workflows is in
    `workflows.py`.
-2. What changes something carries the call's idempotency key.
+2. What changes something carries the call's idempotency key. Where the settings of the server have a say
+   in what is allowed, a repeat is answered before they are asked: they may be other ones now.
 """
 
 from collections.abc import AsyncGenerator, Callable
 
-from actors.job.commands import DeleteJob, JobAccepted, StartJob, StopJob
+from actors.job.commands import CreateJob, DeleteJob, JobAccepted, StartJob, StopJob
 from projections.jobs import JobView
 from projections.pods import PodView
 from projections.queries import JobQuery, Page, PodQuery
@@ -57,9 +58,12 @@ class JobServicer(WorkflowServicer):
     ) -> svc.CreateJobResponse:
         """Make a job; its pods start afterwards."""
         job = read_job_id(request.job_id) if request.job_id.value else self._gateway.new_id()
-        command = read_create(request, job, self._known.read)
         call = self._calls.write(context, "CreateJob", request)
-        made = await self._gateway.execute(job_stream(job), command, call, JobAccepted)
+
+        async def create() -> CreateJob:
+            return read_create(request, job, self._known.read)
+
+        made = await self._gateway.execute_prepared(job_stream(job), create, call, JobAccepted)
         return svc.CreateJobResponse(job_id=job_id(made.job), version=_version(made))
 
     @unary

@@ -55,9 +55,13 @@ class WorkflowServicer:
     ) -> svc.ReplaceJobResponse:
         """Make a job another one, batch after batch."""
         job = read_job_id(request.job_id)
-        command = read_replace(request, self._rules)
-        version = await self._change(job, command, self._calls.write(context, "ReplaceJob", request))
-        return svc.ReplaceJobResponse(version=version)
+        call = self._calls.write(context, "ReplaceJob", request)
+
+        async def replace() -> ReplaceJob:
+            return read_replace(request, self._rules)
+
+        done = await self._gateway.execute_prepared(job_stream(job), replace, call, JobAccepted)
+        return svc.ReplaceJobResponse(version=peloton_pb2.EntityVersion(value=done.version))
 
     @unary
     async def PatchJob(  # noqa: N802

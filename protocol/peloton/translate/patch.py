@@ -5,7 +5,7 @@
 2. Lists are replaced whole, but containers are patched one by one, by position, and instances' own
    specs by number.
 3. `command` and `entrypoint`, and `container` and `image`, are two spellings of one thing: a patch
-   that uses one drops the other.
+   that uses one drops the other. So are the variables of a `command` and `environment`.
 """
 
 from collections.abc import Mapping
@@ -39,6 +39,8 @@ def _patch(message: Message, patch: Message) -> None:
     for field, value in patch.ListFields():
         if message.DESCRIPTOR is _CONTAINER and field.name in _OTHER_SPELLING:
             message.ClearField(_OTHER_SPELLING[field.name])
+            if field.name == "command" and value.environment.variables:
+                message.ClearField("environment")
         if field.name == "instance_spec":
             for number, own in value.items():
                 _patch(message.instance_spec[number], own)  # type: ignore[attr-defined] # a JobSpec

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import grpc
 import pytest
@@ -153,6 +154,32 @@ def test_a_call_with_a_key_is_done_once_also_after_the_end_of_the_server(kept: S
         ids = client.jobs.GetJobIDFromJobName(jobs_svc.GetJobIDFromJobNameRequest(job_name=name)).job_id
         assert len(ids) == 1
         client.channel.close()
+
+
+def test_a_repeat_is_answered_whatever_the_settings_say_now(tmp_path: Path) -> None:
+    server = Server(tmp_path, SIMULATED, keeps=True)
+    server.start()
+    try:
+        client, key, other = Client(server.grpc), unique(), unique()
+        create = send_create(job(instance_count=3))
+        made = create(client, key)
+        replace = jobs_svc.ReplaceJobRequest(
+            job_id=made.job_id,  # type: ignore[attr-defined]
+            version=entity("1-1-1"),
+            spec=job(instance_count=4),
+        )
+        replaced = client.jobs.ReplaceJob(replace, metadata=keyed(other), timeout=60)
+        server.kill()
+        server.configuration.write_text(f"{SIMULATED}[limits]\ninstances_per_job = 2\n")
+        server.start()
+        client = Client(server.grpc)
+        assert create(client, key) == made
+        assert client.jobs.ReplaceJob(replace, metadata=keyed(other), timeout=60) == replaced
+        with refused(Code.INVALID_ARGUMENT):
+            create(client, unique())
+    finally:
+        server.close()
+    assert "Traceback" not in server.said(), server.said()
 
 
 def test_what_was_done_once_shows_once(client: Client) -> None:

@@ -132,6 +132,18 @@ def test_a_cancel_may_carry_a_key(kept: tuple[Server, Client]) -> None:
     assert client.status(other).status == Status.QUEUED
 
 
+def test_a_cancel_of_nothing_is_remembered_too(kept: tuple[Server, Client]) -> None:
+    _, client = kept
+    key, none = (("idempotency-key", str(uuid.uuid4())),), pb.CancelControllerJobsRequest(job_ids=["none"])
+    for _ in range(2):
+        client.stub.CancelControllerJobs(none, metadata=key, timeout=60)
+    waiting = client.one(job(target="first"))
+    with refused(Code.ALREADY_EXISTS):
+        request = pb.CancelControllerJobsRequest(job_ids=[waiting])
+        client.stub.CancelControllerJobs(request, metadata=key, timeout=60)
+    assert client.status(waiting).status == Status.QUEUED
+
+
 # ---------------------------------------------------------------- restarts
 
 

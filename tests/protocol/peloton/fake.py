@@ -18,7 +18,7 @@ from projections.queries import JobQuery, Page, PodQuery
 from projections.view import View
 from projections.watch.selector import Selector
 from projections.watch.subscription import Encoder, EndOfWatch, Message, WatchEnded
-from protocol.gateway import Call, Prepare, Refused
+from protocol.gateway import Call, Prepare, PrepareAll, Refused
 from tests.protocol.no_past import NoPast
 
 R = TypeVar("R")
@@ -111,6 +111,10 @@ class FakeGateway(NoPast):
 
     async def execute_prepared(self, stream: str, prepare: Prepare, call: Call, expect: type[R]) -> R:
         return await self.execute(stream, await prepare(), call, expect)
+
+    async def execute_together(self, prepare: PrepareAll, call: Call) -> None:
+        for stream, command in await prepare():
+            await self.execute(stream, command, call, object)
 
     async def pod(self, id: str) -> PodView | None:  # noqa: A002
         view = self.views.get(f"pod/{id}")

@@ -31,6 +31,7 @@ from events.job import (
 from events.pod import PodDeleted, PodRunForgotten
 from projections.jobs import JobView
 from projections.workflows import KEPT_INSTANCES
+from protocol.pb.mesos.v1 import mesos_pb2
 from protocol.pb.peloton.api.v1alpha import peloton_pb2 as base
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2 as stateless
 from protocol.pb.peloton.api.v1alpha.job.stateless.svc import stateless_svc_pb2 as jobs
@@ -198,6 +199,23 @@ async def test_a_patch_is_the_whole_with_some_fields_changed(
     _, command, _ = wire.gateway.asked[0]
     assert isinstance(command, ReplaceJob)
     assert command.spec == read_job_spec(whole, RULES)
+
+
+@pytest.mark.asyncio
+async def test_variables_of_a_patch_count_in_whichever_form_they_come(wire: Wire) -> None:
+    known = pod_pb2.ContainerSpec(
+        entrypoint=pod_pb2.CommandSpec(value="old"), environment=[pod_pb2.Environment(name="A", value="1")]
+    )
+    create_job(wire.gateway, job(default_spec=pod(known)))
+    line, variable = mesos_pb2.CommandInfo(value="new"), mesos_pb2.Environment.Variable(name="A", value="2")
+    given = mesos_pb2.CommandInfo(value="new", environment=mesos_pb2.Environment(variables=[variable]))
+    for command, variables in ((line, (("A", "1"),)), (given, (("A", "2"),))):
+        spec = stateless.JobSpec(default_spec=pod(pod_pb2.ContainerSpec(command=command)))
+        await stub(wire).PatchJob(jobs.PatchJobRequest(job_id=ID, version=VERSION, spec=spec))
+        _, asked, _ = wire.gateway.asked[-1]
+        assert isinstance(asked, ReplaceJob)
+        assert asked.spec.default is not None
+        assert asked.spec.default.containers[0].environment == variables
 
 
 # ---------------------------------------------------------------- the past

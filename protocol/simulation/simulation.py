@@ -118,6 +118,7 @@ class Simulation:
     ) -> None:
         self._seed = seed
         self._steps = steps
+        self._faults = faults
         self._is_calm = False
         self._is_over = False
         self._is_interrupted = is_interrupted
@@ -287,7 +288,7 @@ class Simulation:
 
     def _check_start(self) -> None:
         self._books.read_on()
-        self._books.calls.check_start()
+        self._books.calls.check_start(may_be_late=Kind.DISK in self._faults)
 
     def _committed(self) -> None:
         self._books.read_on()

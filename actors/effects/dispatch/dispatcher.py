@@ -6,7 +6,8 @@
    What could not be stored is tried again; what is refused came too late, and is left.
 3. The end of a task and what becomes of its worker are one append, too.
 4. A task that holds its worker too long fails, and only then is the worker made to end.
-5. At start nothing does any work: what was under way failed with the server before.
+5. At start nothing does any work: what was under way failed with the server before. A disk that is full
+   keeps no server from starting: what could not be stored then is tried again, too.
 """
 
 from collections import deque
@@ -132,27 +133,31 @@ class Dispatch:
         await self._engine.start()
         for worker, place in list(self._ledger.places.items()):
             loses = LoseWorker(reason="the server ended", task=place.task)
-            refused = await self._ask(_losing(worker, place, SERVER_ENDED, loses, until=ended_at))
-            if refused is not None:
+            commands = _losing(worker, place, SERVER_ENDED, loses, until=ended_at)
+            if (refused := await self._settle(worker, commands)) is not None:
                 return refused
         for name, spec in declared.items():
             await self._engine.open(f"worker/{name}", spec)
-            refused = await self._ask(((f"worker/{name}", RegisterWorker(name=name, spec=spec)),))
-            if refused is not None:
+            commands = ((f"worker/{name}", RegisterWorker(name=name, spec=spec)),)
+            if (refused := await self._settle(f"worker/{name}", commands)) is not None:
                 return refused
         for worker, place in list(self._ledger.places.items()):
-            if id_of(worker) not in declared and place.phase is not WorkerPhase.DEAD:
-                refused = await self._ask(((worker, DrainWorker()),))
-                if refused is not None:
-                    return refused
+            if id_of(worker) in declared or place.phase is WorkerPhase.DEAD:
+                continue
+            if (refused := await self._settle(worker, ((worker, DrainWorker()),))) is not None:
+                return refused
         self._is_serving = True
         for worker in self._ledger.places:
             self._call_round(worker)
         return None
 
-    async def _ask(self, commands: Commands) -> Rejection | None:
+    async def _settle(self, worker: str, commands: Commands) -> Rejection | None:
         answers = await self._kernel.ask_together(commands)
-        return next((answer for answer in answers if isinstance(answer, Rejection)), None)
+        refused = next((answer for answer in answers if isinstance(answer, Rejection)), None)
+        if refused is not None and refused.code in TRANSIENT:
+            self._decide(worker, Step(lambda: commands))
+            return None
+        return refused
 
     async def close(self) -> None:
         """Hand out nothing more."""

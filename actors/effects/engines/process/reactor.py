@@ -7,11 +7,15 @@
    harm when it is called twice. What a server asked is tried again as long as that server is there.
 5. The last word is heard: who closes a socket on what it has not read takes back what it said before.
    So when all is said, only our half of the talk ends; the server ends its own.
+6. A process costs a descriptor as long as there are enough: the last ones are kept for records and the
+   server, and the processes beyond are looked at now and then.
 """
 
 import contextlib
 import heapq
 import os
+import resource
+import select
 import selectors
 import socket
 import sys
@@ -26,6 +30,10 @@ _FAREWELL_S = 5.0
 """How long a server may take to end a talk that is over."""
 _PAUSE_S = 1.0
 """Before what the system refused is tried again."""
+_SPARE = 32
+"""Descriptors that no process is waited for with."""
+_LOOK_S = 2.0
+"""How often it is seen whether a process is gone that none was left for."""
 Callback = Callable[[], None]
 
 
@@ -86,6 +94,10 @@ class Reactor:
             descriptor = os.pidfd_open(process)
         except ProcessLookupError:
             self.call_after(0, callback)
+            return
+        if descriptor >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE and not _is_ready(descriptor):
+            os.close(descriptor)
+            self.call_after(_LOOK_S, lambda: self.watch(process, callback))
             return
 
         def gone() -> None:
@@ -206,6 +218,12 @@ class Reactor:
             self._server = None
             self._unsent.clear()
             self._on_gone()
+
+
+def _is_ready(descriptor: int) -> bool:
+    look = select.poll()  # of any number, which select.select is not
+    look.register(descriptor, select.POLLIN)
+    return bool(look.poll(0))
 
 
 def _nothing() -> None:

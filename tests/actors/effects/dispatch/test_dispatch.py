@@ -133,6 +133,24 @@ def test_what_the_journal_does_not_take_is_tried_again() -> None:
     assert hall.ran == ["b"]
 
 
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_what_the_journal_does_not_take_at_start_is_tried_again(*, is_declared: bool) -> None:
+    hall = Hall()
+    hall.submit("a", plan=LONG)
+    hall.submit("b")
+    hall.spec = WorkerSpec(kind="other") if is_declared else None
+    for _ in range(3):  # the loss, what is declared or not any more, and the loss once more
+        hall.recorder.plan(Fault.BEFORE_INSERT)
+    hall.start()
+    assert hall.refused is None
+    assert hall.phases("a", "b") == ["running", "queued"]
+    hall.wait(10 * SECOND)
+    assert hall.state("task/a").message == SERVER_ENDED
+    assert hall.state(W).phase is (WorkerPhase.IDLE if is_declared else WorkerPhase.DEAD)
+    assert hall.phases("b") == ["succeeded" if is_declared else "queued"]
+    assert hall.ran == ["a", "b"][: 1 + is_declared]
+
+
 def test_a_task_that_cannot_be_read_fails() -> None:
     hall = Hall()
 

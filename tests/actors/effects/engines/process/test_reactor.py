@@ -1,6 +1,9 @@
 """The agent's end of the talk with a server: its last word is heard."""
 
+import os
+import resource
 import socket
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
@@ -105,6 +108,32 @@ def test_what_the_system_refuses_is_tried_again(monkeypatch: pytest.MonkeyPatch)
     it.call_after(0, write)
     it.run()
     assert (done, refusals) == (["written"], [])
+
+
+def test_where_descriptors_are_few_processes_are_waited_for_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent whose last descriptor is a process's could read no record and tell nobody of any run."""
+    monkeypatch.setattr(reactor, "_SPARE", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    monkeypatch.setattr(reactor, "_LOOK_S", 0.01)
+    it, gone = Reactor(), list[int]()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the count
+
+        def end() -> None:
+            assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - the count
+            assert process.stdin is not None
+            assert gone == []
+            process.stdin.close()
+
+        def on_gone() -> None:
+            gone.append(process.pid)
+            it.finish()
+
+        it.watch(process.pid, on_gone)
+        it.call_after(0.1, end)
+        it.run()
+        assert gone == [process.pid]
+        with pytest.raises(ChildProcessError):
+            os.waitpid(process.pid, 0)
 
 
 def test_what_a_server_asked_is_not_tried_again_for_the_next(

@@ -25,8 +25,9 @@ from projections.reading import PAGE, JournalReader
 from projections.tables import Tables
 from projections.tasks import TaskView
 from projections.view import View, fold, is_gone
+from projections.workers import WorkerView
 
-V = TypeVar("V", JobView, PodView, TaskView)
+V = TypeVar("V", JobView, PodView, TaskView, WorkerView)
 
 MAX_ORDERS = 3
 """Columns by which a client may order."""
@@ -36,8 +37,8 @@ _REFUSED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """Codes with which SQLite says that it is the file, or the machine, not the query."""
 _CUT = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 
-_TOPICS = {"jobs": "job.view:1", "pods": "pod.view:1", "tasks": "task.view:1"}
-_ENTITIES = ("pod", "job", "task")
+_TOPICS = {"jobs": "job.view:1", "pods": "pod.view:1", "tasks": "task.view:1", "workers": "worker.view:1"}
+_ENTITIES = ("pod", "job", "task", "worker")
 
 
 @dataclass(slots=True)
@@ -101,6 +102,10 @@ class TableReader:
     def task(self, id: str) -> TaskView | None:  # noqa: A002
         """Return the row of a task, None when there is none."""
         return self._one("tasks", id, TaskView)
+
+    def worker(self, id: str) -> WorkerView | None:  # noqa: A002
+        """Return the row of a worker that is, or was, dead; None when there is none."""
+        return self._one("workers", id, WorkerView)
 
     def pods_to_keep(self) -> Iterator[PodView]:
         """Yield the pods that are not over, and those of jobs that are not, in no order."""
@@ -292,6 +297,8 @@ class ColdViews:
                 return self._reader.job(id_of(stream))
             case "task":
                 return self._reader.task(id_of(stream))
+            case "worker":
+                return self._reader.worker(id_of(stream))
             case _:
                 return None
 

@@ -18,6 +18,7 @@ from projections.jobs import ENDED, JobView
 from projections.pods import PodView
 from projections.tasks import TaskView
 from projections.view import is_over
+from projections.workers import WorkerView
 
 
 class Encoder(Protocol):
@@ -68,6 +69,7 @@ POD_COLUMNS = (
 )
 
 TASK_COLUMNS = ("id", "revision", "worker", "principal", "phase", "queued_at", "ended_at", "body")
+WORKER_COLUMNS = ("id", "revision", "body")
 
 
 class Rows:
@@ -134,6 +136,10 @@ class Rows:
             view.ended_at,
             self._codec.encode(view)[1],
         )
+
+    def worker(self, view: WorkerView) -> Row:
+        """Return the values of `WORKER_COLUMNS`."""
+        return view.id, view.revision, self._codec.encode(view)[1]
 
     def _keywords_of(self, spec: JobSpec) -> str:
         searched = next((one for one in spec.attachments if one.kind in self._texts), None)

@@ -8,7 +8,8 @@
 3. One thread writes. Readers have connections of their own (projections/listing.py). A reader that finds
    the file damaged says so (`doubt`): it is removed at once, so that the next start has none, and made anew
    by the writer. Until that is done, what is not found in it may be in the journal.
-4. Tasks have rows when they are over: until then they are in memory, and nothing is asked of a table.
+4. Tasks and workers have rows when they are over: until then they are in memory, and nothing is asked of a
+   table. A worker may live again: then its row tells of the time before.
 5. `job_names` remembers every id ever used under a name, also of jobs that were deleted or have another
    name now.
 """
@@ -27,11 +28,12 @@ from projections.indexes import ALWAYS, INDEXES, Wanted
 from projections.jobs import JobName, JobView
 from projections.pods import PodView
 from projections.reading import JournalReader
-from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, Row, Rows, Texts
+from projections.rows import JOB_COLUMNS, POD_COLUMNS, TASK_COLUMNS, WORKER_COLUMNS, Row, Rows, Texts
 from projections.tasks import TaskView
 from projections.view import TOPICS, View, is_gone, is_over
+from projections.workers import WorkerView
 
-SCHEMA = 8
+SCHEMA = 9
 """Raised with every change of tables, columns or the views that bodies hold."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -79,6 +81,7 @@ def _schema() -> Iterable[str]:
         "CREATE TABLE tasks (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, worker TEXT, principal TEXT,"
         " phase TEXT, queued_at INTEGER, ended_at INTEGER, body BLOB)"
     )
+    yield "CREATE TABLE workers (id TEXT PRIMARY KEY NOT NULL, revision INTEGER, body BLOB)"
     for name in ALWAYS:
         yield f"CREATE INDEX {name} ON {INDEXES[name]}"
 
@@ -186,6 +189,7 @@ class Tables:
         jobs: list[JobView] = []
         pods: list[PodView] = []
         tasks: list[TaskView] = []
+        workers: list[WorkerView] = []
         for view in views:
             match view:
                 case JobView():
@@ -195,8 +199,11 @@ class Tables:
                 case TaskView():
                     if is_over(view):
                         tasks.append(view)
+                case WorkerView():
+                    if is_over(view):
+                        workers.append(view)
                 case _:
-                    pass  # hosts and workers are few and always in memory: nothing is asked of a table
+                    pass  # hosts are few and always in memory: nothing is asked of a table
         if not self._is_signed:
             self._sign(self._boot)
             self._is_signed = True
@@ -207,6 +214,7 @@ class Tables:
             self._write_names(chain(former_names, (_name_of(job) for job in jobs)))
             self._write_pods(pods)
             self._write_tasks(tasks)
+            self._upsert("workers", WORKER_COLUMNS, [self._rows.worker(worker) for worker in workers])
             self._connection.execute("UPDATE meta SET checkpoint = ?", (checkpoint,))
             self._connection.execute("COMMIT")
         except BaseException:

@@ -17,6 +17,7 @@ from events.job import JobPhase
 from events.pod import TERMINAL, PodPhase
 from events.record import Recorded
 from events.task import TaskPhase
+from events.worker import WorkerPhase
 from projections import hosts, jobs, pods, tasks, workers
 from projections.hosts import HostView
 from projections.jobs import JobView
@@ -75,7 +76,7 @@ _IS_OVER: Mapping[type, Callable[[Any], bool]] = {
     JobView: lambda job: job.phase in jobs.ENDED,
     TaskView: lambda task: task.phase.is_terminal,
     HostView: lambda _: False,
-    WorkerView: lambda _: False,
+    WorkerView: lambda worker: worker.phase is WorkerPhase.DEAD,
 }
 
 

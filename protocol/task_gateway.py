@@ -121,20 +121,23 @@ class KernelTaskGateway:
         return await self._submit(prepare, call, claimed)
 
     async def _submit(self, prepare: Prepare, call: Call, keyed: Keyed | None) -> TasksAccepted:
+        is_held = keyed is not None
         try:
             if not self._is_open():
                 raise Refused(ENDING)
             submission = await prepare()
             taken = self._take_room(submission)
-            first = f"task/{submission.groups[0].tasks[0].id}"
-            answered = self._kernel.ask_together(
-                [(first, SubmitTasks(groups=submission.groups))], request=request_of(call, None, keyed)
+            is_held = False  # from here on the answer gives the key back, and the room, whoever waits for it
+            first = submission.groups[0].tasks[0].id
+            request = request_of(call, SubmitTasks(groups=submission.groups), keyed)
+            answer = await self._kernel.ask(
+                f"task/{first}",
+                request,
+                is_claimed=keyed is not None,
+                afterwards=lambda _: self._leave_room(taken),
             )
-            # Whoever goes away meanwhile takes nothing along: what was decided is on its way to the queues.
-            answered.then(lambda _: self._leave_room(taken))
-            (answer,) = await answered
         finally:
-            if keyed is not None:
+            if is_held and keyed is not None:
                 self._kernel.give_back(keyed)
         if isinstance(answer, Rejection):
             raise Refused(answer)

@@ -168,11 +168,19 @@ class Kernel:
         """Let others have a key that was claimed."""
         self._keys.give_back(keyed)
 
-    async def ask(self, stream: str, request: Request, *, is_claimed: bool = False) -> Answer:
+    async def ask(
+        self,
+        stream: str,
+        request: Request,
+        *,
+        is_claimed: bool = False,
+        afterwards: Callable[[LoopFuture[Answer]], None] | None = None,
+    ) -> Answer:
         """Give an entity a command of a caller and wait for the answer.
 
         A caller who goes away while it waits leaves undone what was not decided yet; what was
-        decided is carried through. A key that was claimed before is given back.
+        decided is carried through. A key that was claimed before is given back. `afterwards` is called
+        when the entity has answered, whoever waits for that.
         """
         keyed = request.keyed
         if keyed is not None and not is_claimed:
@@ -183,6 +191,8 @@ class Kernel:
         reply: LoopFuture[Answer] = LoopFuture()
         if keyed is not None:
             reply.then(lambda _: self._keys.give_back(keyed))
+        if afterwards is not None:
+            reply.then(afterwards)
         self.directory.deliver(stream, request, reply)
         try:
             return await reply

@@ -152,12 +152,10 @@ def _change(state: JobState, command: Change) -> Outcome:
         case DeleteJob():
             if not command.force and state.phase is not JobPhase.KILLED:
                 return Rejection(Code.WRONG_STATE, "only a killed job is deleted without force")
-            told = (JobGoalChanged(goal=Goal.DELETED),)
+            aborted = (WorkflowPhaseChanged(phase=WorkflowPhase.ABORTED),) if is_active else ()
+            gone = () if state.pods else (JobDeleted(),)
+            told = (JobGoalChanged(goal=Goal.DELETED), *aborted, *gone)
             phase = None if state.goal is Goal.DELETED else JobPhase.KILLING
-            if is_active:
-                told += (WorkflowPhaseChanged(phase=WorkflowPhase.ABORTED),)
-            if not state.pods:
-                told += (JobDeleted(),)
         case _:
             assert_never(command)
     return conclude(state, told, phase=phase, is_wish=True)

@@ -41,7 +41,7 @@ class Unreadable(Lagging):
     """The tables cannot be read now; the caller may try again."""
 
     def __str__(self) -> str:
-        return "they cannot be read now"
+        return "their tables cannot be read now"
 
 
 class Behind(Protocol):

@@ -169,7 +169,10 @@ class LimitSettings(Section):
     message_mb: Annotated[int, Field(ge=1, le=2047)] = 256
     """Largest message, in and out."""
     inflight_mb: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
-    """Requests that are held at a time over gRPC; one is always let in. What still arrives is not counted."""
+    """Requests held at a time over gRPC.
+
+    Let in are one of any size, and those of a kilobyte; what still arrives is not counted.
+    """
     instances_per_job: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     log_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
     """What a container's stdout or stderr may take on disk, looked at every few seconds; 0 for no bound."""

@@ -118,7 +118,8 @@ class Simulation:
     ) -> None:
         self._seed = seed
         self._steps = steps
-        self._faults = faults
+        self._has_refused = False
+        """Whether the journal refused anything since a server last began to serve."""
         self._is_calm = False
         self._is_over = False
         self._is_interrupted = is_interrupted
@@ -288,7 +289,8 @@ class Simulation:
 
     def _check_start(self) -> None:
         self._books.read_on()
-        self._books.calls.check_start(may_be_late=Kind.DISK in self._faults)
+        self._books.calls.check_start(may_be_late=self._has_refused)
+        self._has_refused = False
 
     def _committed(self) -> None:
         self._books.read_on()
@@ -298,6 +300,7 @@ class Simulation:
         if self._is_over:
             return
         self.story.tell("log", f"{level} {event} {facts}")
+        self._has_refused = self._has_refused or event == "journal_refused"
         is_planned = event == "journal_fenced" and _FENCED_BY_PLAN in facts
         if level in _SERIOUS and not is_planned:
             raise LawBroken("the server logs no mistakes", f"{event} {facts}")

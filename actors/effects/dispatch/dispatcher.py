@@ -30,7 +30,7 @@ from actors.effects.dispatch.engine import (
 from actors.effects.dispatch.ledger import Place, TaskLedger
 from actors.effects.dispatch.orders import Orders
 from actors.kernel.clock import Clock, Timer
-from actors.kernel.decider import Rejection
+from actors.kernel.decider import Code, Rejection
 from actors.kernel.kernel import Kernel
 from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import TRANSIENT, Answer
@@ -152,12 +152,18 @@ class Dispatch:
         return None
 
     async def _settle(self, worker: str, commands: Commands) -> Rejection | None:
-        answers = await self._kernel.ask_together(commands)
-        refused = next((answer for answer in answers if isinstance(answer, Rejection)), None)
-        if refused is not None and refused.code in TRANSIENT:
-            self._decide(worker, Step(lambda: commands))
-            return None
-        return refused
+        """Have it stored, later if the disk takes nothing now; return why it is refused for good."""
+        while True:
+            answers = await self._kernel.ask_together(commands)
+            refused = next((answer for answer in answers if isinstance(answer, Rejection)), None)
+            if refused is None or refused.code not in TRANSIENT:
+                return refused
+            if refused.code is not Code.EXHAUSTED:
+                self._decide(worker, Step(lambda: commands))
+                return None
+            room: LoopFuture[None] = LoopFuture()  # others' appends are on their way: it is soon there
+            self._later(PAUSE_S, room.set)
+            await room
 
     async def close(self) -> None:
         """Hand out nothing more."""

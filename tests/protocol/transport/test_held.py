@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.transport.call import TOO_MUCH, Call
-from protocol.transport.held import Held
+from protocol.transport.held import SHORT, Held
 from protocol.transport.server import Server
 from tests.protocol.transport.serving import OPTIONS, served
 from tests.protocol.transport.test_server import Waiting, method, nothing_left
@@ -22,18 +22,20 @@ def limited(held: Held) -> Server:
     return Server(OPTIONS, held=held)
 
 
-@given(st.lists(st.integers(min_value=0, max_value=200)))
+@given(st.lists(st.integers(min_value=0, max_value=3 * SHORT)))
 def test_no_more_is_held_than_may_be_but_for_one(sizes: list[int]) -> None:
-    held, taken = Held(100), []
+    limit = 2 * SHORT
+    held, taken = Held(limit), []
     for size in sizes:
         before = held.count
         if held.take(size):
             taken.append(size)
             assert held.count == sum(taken)
-            assert held.count <= 100 or not before
+            assert held.count <= limit or not before or size <= SHORT
         else:
             assert held.count == before == sum(taken)
-            assert before + size > 100
+            assert before + size > limit
+            assert size > SHORT
             held.give(taken.pop())
     for size in taken:
         held.give(size)
@@ -48,12 +50,14 @@ async def test_a_request_that_would_be_too_much_is_refused_until_another_has_end
         first = ask(b"x" * (LIMIT + 1))  # longer than all that may be held, and alone
         await waiting.began.wait()
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await ask(b"x")
+            await ask(b"x" * (SHORT + 1))
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert refused.value.details() == TOO_MUCH
+        short = ask(b"x" * SHORT)
         waiting.may_end.set()
+        assert await short == b"waited"
         assert await first == b"waited"
-        assert await ask(b"x") == b"waited"
+        assert await ask(b"x" * (SHORT + 1)) == b"waited"
         await nothing_left(server)
 
 
@@ -76,7 +80,7 @@ async def test_a_stream_that_nobody_reads_ends_when_it_is_too_much() -> None:
             await call.write(b"")
         await waiting.began.wait()
         assert held.take(LIMIT)  # by others
-        await call.write(b"x")
+        await call.write(b"x" * (SHORT + 1))
         assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert await call.details() == TOO_MUCH
         await waiting.was_cancelled.wait()

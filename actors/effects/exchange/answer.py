@@ -24,6 +24,8 @@ _EMPTY = (b"\n", b"\r\n")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r?\n")
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?\n")
+_LINES = re.compile(b"(?:%b)*\r?\n" % _LINE.pattern)
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _LENGTH = re.compile(rb"[0-9]{1,18}\Z")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 
@@ -188,18 +190,21 @@ class Answer:
 
     def _frame(self, status: int, headers: Headers, *, is_old: bool) -> bool:
         """Find out where the body ends; tell whether a length does not count (RFC 9112, 6.3)."""
-        lengths: set[bytes] = set()
+        lengths: list[bytes] = []
         codings: list[bytes] = []
         self.is_last = is_old
         for written, value in headers:
             name = written.lower()
+            if name not in _FRAMING:
+                continue
             if name == b"content-length":
-                lengths.update(each.strip(b" \t") for each in value.split(b","))
+                lengths += value.split(b",")
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
-            elif name == b"connection":
+            else:
                 self.is_last |= b"close" in [each.strip(b" \t") for each in value.lower().split(b",")]
-        if len(lengths) > 1 or not all(_LENGTH.match(each) for each in lengths):
+        length = lengths[0].strip(b" \t") if lengths else b"0"
+        if not _LENGTH.match(length) or any(each.strip(b" \t") != length for each in lengths[1:]):
             raise Broken(Trouble.GARBAGE)
         if status in (_NO_CONTENT, _NOT_MODIFIED):
             self._stage = Stage.OVER
@@ -209,7 +214,7 @@ class Answer:
             self._stage = Stage.CHUNK
             return bool(lengths)
         elif lengths:
-            self._left = int(lengths.pop())
+            self._left = int(length)
             self._stage = Stage.SIZED if self._left else Stage.OVER
         else:
             self._stage, self.is_last = Stage.ENDLESS, True
@@ -276,13 +281,6 @@ class Answer:
 
 
 def _headers(block: bytes, place: int) -> Headers:
-    headers: list[tuple[bytes, bytes]] = []
-    while block[place] not in b"\r\n":
-        line = _LINE.match(block, place)
-        if line is None:
-            raise Broken(Trouble.GARBAGE)
-        headers.append((line[1], line[2].strip(b" \t")))
-        place = line.end()
-    if block[place:] not in _EMPTY:
+    if _LINES.fullmatch(block, place) is None:
         raise Broken(Trouble.GARBAGE)
-    return tuple(headers)
+    return tuple([(name, value.strip(b" \t")) for name, value in _LINE.findall(block, place)])

@@ -15,7 +15,9 @@ from protocol.fn.translate.outcomes import Unfit, invalid_header, request_header
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-_HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
+_HOP_BY_HOP = re.compile(
+    rb"(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade)\Z|proxy-", re.IGNORECASE
+)
 OURS = frozenset({b"host", b"content-length", b"fn-call-id", b"fn-deadline"})
 """Headers of a request that are never the client's."""
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -61,16 +63,17 @@ def deadline(at: int) -> tuple[bytes, bytes]:
 def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     """Return the headers of a response as the client gets them."""
     return tuple(
-        (name.decode("latin-1"), value.decode("utf-8", "replace"))
-        for name, value in headers
-        if not is_hop_by_hop(name)
+        [
+            (str(name, "latin-1"), str(value, "utf-8", "replace"))
+            for name, value in headers
+            if not _HOP_BY_HOP.match(name)
+        ]
     )
 
 
 def is_hop_by_hop(name: bytes) -> bool:
     """Return whether a header belongs to one connection."""
-    lower = name.lower()
-    return lower in _HOP_BY_HOP or lower.startswith(b"proxy-")
+    return _HOP_BY_HOP.match(name) is not None
 
 
 def _is_left_out(line: tuple[bytes, bytes]) -> bool:

@@ -10,6 +10,7 @@
 
 import asyncio
 import gc
+import ipaddress
 import json
 import os
 import signal
@@ -268,6 +269,7 @@ async def build(
         registry=registry,
         files=RunFiles(SandboxDirectory(plane.data.pods), plane.gateway, draining),
         authenticator=authenticator,
+        is_loopback=ipaddress.ip_address(bound.getsockname()[0]).is_loopback,
         routes=[route for each in served.values() if isinstance(each, Routed) for route in each.routes],
     )
     listener = Listener(app, bound, settings.auth)

@@ -203,7 +203,11 @@ class Settings(BaseSettings):
     listen: Address = SocketAddress("127.0.0.1", 7700)
     """Where gRPC listens; port 0 is a free one."""
     http: Address = SocketAddress("127.0.0.1", 7780)
-    """Where HTTP listens; port 0 is a free one."""
+    """Where HTTP listens; port 0 is a free one.
+
+    Without tokens, a loopback address answers only requests for `localhost` or an address: pages of other
+    names could have theirs lead here.
+    """
     config: Path | None = None
     """The TOML file that the other settings are read from."""
     insecure: bool = False

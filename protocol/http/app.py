@@ -2,7 +2,8 @@
 
 1. `/healthz` is open to all; everything else asks for what gRPC asks for.
 2. Where no token is asked for, pages of other sites may change nothing: browsers on this machine reach the
-   port, whoever wrote the page, and say so of what they send.
+   port, whoever wrote the page, and say so of what they send. A page whose own name was made to lead here is
+   told by that name: on a loopback address it is refused everything.
 3. Errors are JSON: `{"error": {"code": 404, "message": "…"}}`.
 """
 
@@ -30,6 +31,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ELSEWHERE = frozenset({(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")})
 """Headers by which browsers tell that another site's page asks."""
 
+HERE = re.compile(rb"(?:(?:[^:/]+\.)?localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?\Z", re.IGNORECASE)
+"""Hosts that nobody but this machine, or its network, can have been asked for: no name of somebody else's."""
+
 
 @runtime_checkable
 class Routed(Protocol):
@@ -41,19 +45,18 @@ class Routed(Protocol):
 
 
 class Door:
-    """Lets callers in."""
+    """Lets callers in. `is_loopback` tells that only this machine reaches it."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, *, is_loopback: bool) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._is_loopback = is_loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in OPEN:
-            if not (self._authenticator.asks_for_tokens or scope["method"] in SAFE) and not (
-                ELSEWHERE.isdisjoint(map(tuple, scope["headers"]))
-            ):
-                await refuse(403, "a page of another site may not ask for this")(scope, receive, send)
+            if not self._authenticator.asks_for_tokens and (reason := self._from_elsewhere(scope)):
+                await refuse(403, reason)(scope, receive, send)
                 return
             headers = ((name.decode("latin-1"), value) for name, value in scope["headers"])
             match self._authenticator.authenticate(headers):
@@ -66,6 +69,15 @@ class Door:
                     enter(principal)
         await self._app(scope, receive, send)
 
+    def _from_elsewhere(self, scope: Scope) -> str:
+        """Say why a browser may have been sent here by somebody else's page, empty if it was not."""
+        if scope["method"] not in SAFE and not ELSEWHERE.isdisjoint(map(tuple, scope["headers"])):
+            return "a page of another site may not ask for this"
+        names = (value for name, value in scope["headers"] if name == b"host")
+        if self._is_loopback and not all(HERE.match(name) for name in names):
+            return "host: must be localhost or an address, because no token is asked for"
+        return ""
+
 
 def build_app(
     *,
@@ -74,6 +86,7 @@ def build_app(
     registry: CollectorRegistry,
     files: RunFiles,
     authenticator: Authenticator,
+    is_loopback: bool,
     routes: Sequence[Route] = (),
 ) -> ASGIApp:
     """Make the application."""
@@ -94,7 +107,7 @@ def build_app(
             _route_of_files(files),
             *routes,
         ],
-        middleware=[Middleware(Door, authenticator=authenticator)],
+        middleware=[Middleware(Door, authenticator=authenticator, is_loopback=is_loopback)],
         exception_handlers={HTTPException: answer_refusal, Exception: answer_fault},
     )
 

@@ -3,6 +3,7 @@
 1. Signals belong to the server as a whole; uvicorn gets none.
 2. The socket is bound before anything is started, so that an address in use is told at once.
 3. Requests are read by h11, also where uvicorn would find a quicker parser: that one bounds no header.
+   Those that do not come end their connection.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from protocol.addresses import SocketAddress
+from protocol.http.patience import PatientProtocol
 from protocol.settings import AuthSettings
 
 BACKLOG = 512
@@ -54,7 +56,7 @@ class Listener:
         self._socket = bound
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=PatientProtocol,
             lifespan="off",
             log_config=None,
             access_log=False,

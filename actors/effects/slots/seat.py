@@ -6,6 +6,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -19,6 +20,12 @@ from events.pod import PodSpec
 SOCKET = "lsnr.sock"
 PAUSE_S = 0.002
 """Between two tries to connect to a process that just begins to listen."""
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def is_ours(error: OSError) -> bool:
+    """Tell whether the server itself has run out of something: no process is to be blamed for that."""
+    return error.errno in _SCARCE
 
 
 class NotUp(Exception):  # noqa: N818 - said of the slot
@@ -90,7 +97,8 @@ class Seat:
         except BadSocket as bad:
             raise NotUp(str(bad)) from None
         except OSError as error:
-            raise NotUp(f"its socket cannot be connected to: {error.strerror}") from None
+            reason = f"its socket cannot be connected to: {error.strerror}"
+            raise NotUp(reason, is_ours=is_ours(error)) from None
         finally:
             for each in (reaching, ending):
                 each.cancel()

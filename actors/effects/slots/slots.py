@@ -21,7 +21,7 @@ from actors.effects.slots.house import House, Placing, Told
 from actors.effects.slots.lease import Asked, End, Lease, NoSlot, SlotRules, Want
 from actors.effects.slots.lease import Start as Birth
 from actors.effects.slots.place import Places
-from actors.effects.slots.seat import NotUp, Seat
+from actors.effects.slots.seat import NotUp, Seat, is_ours
 from actors.effects.slots.tasks import SlotTasks, Stored, refusal_of
 from actors.kernel.clock import Clock
 from actors.kernel.decider import Rejection
@@ -86,7 +86,7 @@ class Slots:
         """By ticket: slots that were there at once, of who has not come for them yet."""
         self._failure: NotUp | None = None
         """Why the slot that is being taken out of the book did not come up."""
-        self._is_looking = False
+        self._is_looking = self._is_short = False
 
     @property
     def count(self) -> int:
@@ -178,9 +178,13 @@ class Slots:
         """Connect to a slot that was given; None when it turned out to be gone."""
         connecting = asyncio.ensure_future(seat.connect(self._rules.header_limit))
         try:
-            return await asyncio.shield(connecting)
+            exchange = await asyncio.shield(connecting)
         except OSError as error:
             reason, is_new = f"it cannot be connected to: {error}", seat.start is not None
+            if is_ours(error):  # as good as before, it waits for better days
+                self._complain(error)
+                self._play(self._book.free(seat.slot))
+                raise NoSlot(Why.CLOSED, reason) from None
             self._discard(seat, reason)
             if is_new:  # another one would be no better: each would be started for nothing
                 raise NoSlot(Why.FAILED, reason) from None
@@ -188,13 +192,22 @@ class Slots:
         except asyncio.CancelledError:
             connecting.add_done_callback(lambda done: self._leave(seat, done))
             raise
+        self._is_short = False
+        return exchange
 
     def _leave(self, seat: Seat, connected: "asyncio.Future[Exchange]") -> None:
         """Take a slot back from who went away while it was connected to."""
-        if connected.cancelled() or connected.exception() is not None:
+        error = None if connected.cancelled() else connected.exception()
+        if connected.cancelled() or (error and not (isinstance(error, OSError) and is_ours(error))):
             self._discard(seat, "it cannot be connected to")
         else:
             self._play(self._book.free(seat.slot))
+
+    def _complain(self, error: OSError) -> None:
+        """Log that the server is short of something, once until it is not."""
+        if not self._is_short:
+            self._is_short = True
+            structlog.get_logger().warning("slots_unreachable", reason=error.strerror)
 
     def _give(self, seat: Seat, exchange: Exchange, want: Want) -> Taken:
         """Begin to give a slot a task."""

@@ -1,7 +1,9 @@
 """Function processes are kept while they are of use, within what the host has, and leave nothing behind."""
 
+import itertools
 import json
 import os
+import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +84,22 @@ def test_without_room_the_answer_is_to_try_elsewhere(small: Client) -> None:
         after.requestsHandled - before.requestsHandled
     )
     assert refused == 2
+
+
+def test_who_has_no_descriptors_left_blames_no_function(tmp_path: Path) -> None:
+    """The call is refused, to be tried elsewhere; the process is there when there are some again."""
+    with serving(tmp_path, SMALL + functions()) as server:
+        client = Client(server.grpc)
+        process = pid_of(client)
+        assert client.call(b"closes\n").finished.success  # its next call takes a new connection
+        taken = {int(each.name) for each in Path(f"/proc/{server.process}/fd").iterdir()}
+        free = next(number for number in itertools.count() if number not in taken)
+        before = resource.prlimit(server.process, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process, resource.RLIMIT_NOFILE, (free, before[1]))
+        assert [client.call().verdict for _ in range(3)] == [BUSY] * 3
+        resource.prlimit(server.process, resource.RLIMIT_NOFILE, before)
+        assert pid_of(client) == process
+        assert server.said().count("slots_unreachable") == 1
 
 
 def test_idle_functions_make_room_for_others(small: Client) -> None:

@@ -149,10 +149,22 @@ class Tail:
         if not self._is_placed:
             position = beginning(reader, position)
             self._is_placed = True
-        records = reader.page(position, self._page, until)
+        records = reader.page(position, self._page, until, is_lenient=True)
+        for place, recorded in enumerate(records):
+            if isinstance(recorded.event, Exception) and may_match(self._selector, recorded):
+                return self._stopped(reader, records[:place], recorded.event)
         parts = list(self._cutter.cut(reader, records))
         reached = records[-1].revision if len(records) == self._page else until
         return Told(parts, reached + 1)
+
+    def _stopped(self, reader: JournalReader, before: Sequence[Recorded], error: Exception) -> Told:
+        """Tell the appends that are whole before an event that cannot be read, which ends the tail."""
+        whole = len(before)
+        while whole and not before[whole - 1].is_last:
+            whole -= 1
+        if not whole:
+            raise error
+        return Told(list(self._cutter.cut(reader, before[:whole])), before[whole - 1].revision + 1)
 
     def _is_selected(self, reader: JournalReader, recorded: Recorded) -> bool:
         selector = self._selector

@@ -7,18 +7,20 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.codec import UnreadableEvent
 from events.receipt import ReceiptRecorded
 from events.record import Recorded, entity_of
 from projections.hot import HotViews
 from projections.reading import InlineReaders, JournalReader
 from projections.tail.hub import Tails, TooManyTails
 from projections.tail.part import Part
-from projections.tail.selector import EventSelector
+from projections.tail.selector import EventSelector, may_match
 from projections.tail.tail import Tail
 from projections.view import View, fold, labels_of
 from projections.watch.hub import BadStart, Compacted
@@ -122,6 +124,16 @@ async def drained(tail: Tail) -> list[Part]:
         parts.append(await waiting)
 
 
+async def until_unreadable(tail: Tail) -> list[Part]:
+    """Return the parts that come before what cannot be read, which has to come."""
+    parts: list[Part] = []
+    while True:
+        try:
+            parts.append(await tail.next())
+        except UnreadableEvent:
+            return parts
+
+
 def told(parts: Sequence[Part]) -> list[Recorded]:
     return [recorded for part in parts for recorded in part.records]
 
@@ -145,6 +157,69 @@ def test_resumable_at_any_revision(
         assert all(len(part.records) <= sizes[1] for part in parts)
         ends = [part.revision for part in parts if not part.is_fragment]
         assert ends == sorted(set(ends))
+
+    asyncio.run(follow())
+
+
+class Damaged:
+    """A reader of a journal with one event that cannot be read."""
+
+    def __init__(self, reader: JournalReader, revision: int) -> None:
+        self._reader = reader
+        self._revision = revision
+
+    def page(
+        self, start: int, limit: int, until: int | None = None, *, is_lenient: bool = False
+    ) -> list[Recorded]:
+        records = self._reader.page(start, limit, until)
+        return [self._seen(record, is_lenient=is_lenient) for record in records]
+
+    def stream(self, stream: str, **bounds: Any) -> list[Recorded]:
+        return [self._seen(record) for record in self._reader.stream(stream, **bounds)]
+
+    def head(self) -> int:
+        return self._reader.head()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _seen(self, record: Recorded, *, is_lenient: bool = False) -> Recorded:
+        if record.revision != self._revision:
+            return record
+        error = UnreadableEvent("a.topic:1", "damaged")
+        if not is_lenient:
+            raise error
+        return record._replace(event=error)
+
+
+@given(seed=seeds, selector=selectors, sizes=bounds, place=st.floats(0, 1))
+@settings(max_examples=100, deadline=None)
+def test_what_cannot_be_read_ends_those_alone_who_want_it(
+    seed: int, selector: EventSelector, sizes: tuple[int, int], place: float
+) -> None:
+    """They are told of all appends before; whoever wants other entities' events misses nothing."""
+
+    async def follow() -> None:
+        bench = Bench(seed, before=30)
+        reader = bench.world.journal.reader()
+        records = reader.page(1, 100_000)
+        bad = records[round(place * (len(records) - 1))]
+        tails = Tails(
+            revision=bench.hot.revision,
+            readers=InlineReaders[JournalReader](Damaged(reader, bad.revision)),
+            max_tails=1,
+            page=sizes[0],
+            part=sizes[1],
+        )
+        tail, expected = tails.open(selector, 1), bench.truth(selector, 1)
+        if not may_match(selector, bad):
+            assert told(await drained(tail)) == expected
+            return
+        parts = await until_unreadable(tail)
+        while parts and parts[-1].is_fragment:  # of its own append, which no part ends
+            parts.pop()
+        ends = [each.revision for each in records if each.is_last and each.revision < bad.revision]
+        assert told(parts) == [each for each in expected if each.revision <= max(ends, default=0)]
 
     asyncio.run(follow())
 

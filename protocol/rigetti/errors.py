@@ -1,113 +1,28 @@
-"""Refusals and ends as this API spells them: a status code, a sentence, and google.rpc details.
+"""Refusals as this API spells them.
 
 1. This is the only file that knows the codes.
 2. The client sends a call again when it is answered UNAVAILABLE: that is said only when nothing was
    queued. A full queue is RESOURCE_EXHAUSTED; a journal with too much to write is UNAVAILABLE.
-3. A method raises; `unary` says it to the client. Cancellation passes through.
-4. Whatever nobody foresaw is INTERNAL with a neutral sentence; what it was stands in the log only.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import wraps
-from types import MappingProxyType
-from typing import NoReturn, TypeVar
-
 import grpc
-import structlog
-from google.protobuf.any_pb2 import Any as Packed
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
 
 from actors.kernel.decider import Code, Rejection
-from protocol.calls import CallContext
-from protocol.gateway import Refused
-from protocol.sentences import bounded
+from protocol.statuses import USUAL, Statuses
 from protocol.task_gateway import CAPACITY
 
-DOMAIN = "polyplane"
-RETRY_S = 1
-
-CODES: Mapping[Code, grpc.StatusCode] = MappingProxyType(
-    {
-        Code.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-        Code.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-        Code.ALREADY_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
-        Code.STALE_VERSION: grpc.StatusCode.ABORTED,
-        Code.WRONG_STATE: grpc.StatusCode.FAILED_PRECONDITION,
-        Code.BEING_DELETED: grpc.StatusCode.FAILED_PRECONDITION,
-        Code.EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-        Code.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-        Code.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
-        Code.UNSUPPORTED: grpc.StatusCode.UNIMPLEMENTED,
-        Code.OUT_OF_RANGE: grpc.StatusCode.OUT_OF_RANGE,
-    }
-)
-
-_RETRIED = frozenset({Code.EXHAUSTED, Code.UNAVAILABLE})
-_log = structlog.get_logger()
-
-S = TypeVar("S")
-Q = TypeVar("Q", bound=Message)
-A = TypeVar("A")
-X = TypeVar("X", bound=CallContext)
+CODES = USUAL
 
 
 class StillRunning(Exception):  # noqa: N818 - said of the job
     """The job has not ended, and its reader has waited long enough."""
 
 
-def unary(
-    method: Callable[[S, Q, X], Coroutine[object, object, A]],
-) -> Callable[[S, Q, X], Coroutine[object, object, A]]:
-    """Let a method with one answer raise what it has to say."""
-
-    @wraps(method)
-    async def answer(servicer: S, request: Q, context: X) -> A:
-        try:
-            return await method(servicer, request, context)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a status
-            await end(context, error, method.__name__)
-
-    return answer
+def _code_of(rejection: Rejection) -> grpc.StatusCode:
+    if rejection.code is Code.EXHAUSTED and CAPACITY not in dict(rejection.details):
+        return grpc.StatusCode.UNAVAILABLE
+    return CODES[rejection.code]
 
 
-async def end(context: CallContext, error: Exception, method: str) -> NoReturn:
-    """End a call with the status that an exception stands for."""
-    match error:
-        case Refused():
-            status = status_of(error.rejection)
-        case StillRunning():
-            status = _status(grpc.StatusCode.DEADLINE_EXCEEDED, str(error), ())
-        case _:
-            _log.error("call.failed", api="rigetti", method=method, exc_info=error)
-            status = _status(grpc.StatusCode.INTERNAL, "the server made a mistake; it is in its log", ())
-    rich = rpc_status.to_status(status)
-    await context.abort(rich.code, rich.details, rich.trailing_metadata)
-
-
-def status_of(rejection: Rejection) -> Status:
-    """Spell a refusal."""
-    details: list[Message] = []
-    if rejection.field:
-        violation = BadRequest.FieldViolation(field=rejection.field, description=bounded(rejection.reason))
-        details.append(BadRequest(field_violations=[violation]))
-    facts = dict(rejection.details)
-    details.append(ErrorInfo(reason=rejection.code.name, domain=DOMAIN, metadata=facts))
-    if rejection.code in _RETRIED:
-        details.append(RetryInfo(retry_delay=Duration(seconds=RETRY_S)))
-    code = CODES[rejection.code]
-    if rejection.code is Code.EXHAUSTED and CAPACITY not in facts:
-        code = grpc.StatusCode.UNAVAILABLE
-    return _status(code, rejection.reason, details)
-
-
-def _status(code: grpc.StatusCode, sentence: str, details: Sequence[Message]) -> Status:
-    status = Status(code=code.value[0], message=bounded(sentence))
-    for detail in details:
-        packed = Packed()
-        packed.Pack(detail)
-        status.details.append(packed)
-    return status
+statuses = Statuses("rigetti", code_of=_code_of, others={StillRunning: grpc.StatusCode.DEADLINE_EXCEEDED})
+unary = statuses.unary

@@ -12,7 +12,7 @@ from protocol.cli.connection import Connection, Failed, failure
 from protocol.cli.exits import Exit
 from protocol.cli.watching import follow
 from protocol.pb.peloton.api.v1alpha.watch.svc.watch_svc_pb2 import WatchRequest
-from protocol.peloton.errors import status_of
+from protocol.peloton.errors import statuses
 
 
 def error(status: Status) -> grpc.aio.AioRpcError:
@@ -35,7 +35,7 @@ def error(status: Status) -> grpc.aio.AioRpcError:
     ],
 )
 def test_a_refusal_is_told_in_the_servers_own_words(code: Code, told: Exit) -> None:
-    failed = failure(error(status_of(Rejection(code, "nothing was stored"))), "h:1")
+    failed = failure(error(statuses.of(Rejection(code, "nothing was stored"))), "h:1")
     assert (failed.code, failed.refusal) == (told, code.name)
     assert str(failed).removeprefix("unexpected entity version: ") == "nothing was stored"
 

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from actors.kernel.decider import Code, Rejection
-from protocol.inspect.errors import status_of
+from protocol.inspect.errors import statuses
 from protocol.inspect.translate.spelling import spell
 from protocol.pb.polyplane.inspect.v1 import inspect_pb2 as pb
 from tests.protocol.inspect.serving import JOB, SECRET, Wire
@@ -241,7 +241,7 @@ async def test_refusals_name_the_field(wire: Wire) -> None:
 
 @pytest.mark.parametrize("name", ["x", "é", "\u20ac", "\U0001f600"])
 def test_headers_have_room_for_every_refusal(name: str) -> None:
-    status = status_of(Rejection(Code.NOT_FOUND, f"entity: {name * 5_000}", "entity"))
+    status = statuses.of(Rejection(Code.NOT_FOUND, f"entity: {name * 5_000}", "entity"))
     assert status.message.startswith(f"entity: {name}")
     size = len(quote(status.message)) + len(base64.b64encode(status.SerializeToString()))
     assert size < 7 * 1024  # clients refuse more than 8 KiB by chance, more than 16 always

@@ -15,8 +15,9 @@ from projections.watch.subscription import EndOfWatch
 from protocol.pb.peloton.api.v1alpha.host import host_pb2
 from protocol.pb.peloton.api.v1alpha.job.stateless import stateless_pb2
 from protocol.pb.peloton.api.v1alpha.pod import pod_pb2
-from protocol.peloton.errors import CODES, ENDS
+from protocol.peloton.errors import CODES
 from protocol.peloton.translate import states
+from protocol.statuses import ENDS
 
 ONE_TO_ONE: list[tuple[type[StrEnum], Mapping[StrEnum, object]]] = [
     (PodPhase, states.POD_STATES),  # type: ignore[list-item] # keys of any enum

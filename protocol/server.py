@@ -165,8 +165,10 @@ async def run(settings: Settings, open_plane: Callable[[Settings], Served], faca
             has_started = await unless(wishes.stop, plane.start(), plane.fenced)
             gc.freeze()  # what replay has built stays: collections need not look at it
         gc.enable()
+        if plane.fenced.is_set():  # also when it has started all the same: it would be gone when it is called
+            return FENCED
         if not has_started:
-            return FENCED if plane.fenced.is_set() else CLEAN
+            return CLEAN
         gc.set_threshold(50_000, 20, 100)
         await server.start()
         announce(server, plane.revision)

@@ -249,6 +249,8 @@ class Supervisor:
             self._story.tell(life.name, f"cannot start: {error}")
             self._end_soon(life, 0)
             return
+        if plane.fenced.is_set():  # as the program does, which begins nothing then
+            return
         gateway = plane.gateway
         servicers = peloton.servicers(
             gateway,

@@ -120,10 +120,12 @@ def main() -> None:
         plane = FakePlane(Path(settings.data))
         match wish:
             case "fence":
-                asyncio.get_running_loop().call_later(0, plane.fenced.set)
+                plane.reloads.append(plane.fenced.set)
             case "fence while starting":
                 plane.may_start.clear()
                 asyncio.get_running_loop().call_later(0, plane.fenced.set)
+            case "fence and start":
+                plane.fenced.set()
             case "unreadable":
                 plane.start_error = Unusable("journal: not a database")
             case "stuck":

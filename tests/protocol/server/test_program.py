@@ -50,11 +50,13 @@ def test_an_address_in_use_is_said_in_one_line(tmp_path: Path, key: str) -> None
 def test_a_fenced_journal_ends_the_server(tmp_path: Path) -> None:
     with running(fake("fence", tmp_path), tmp_path) as program:
         program.read_ready()
+        program.process.send_signal(signal.SIGHUP)
         assert program.end() == (1, b"")
 
 
-def test_a_journal_that_is_fenced_while_starting_ends_the_server(tmp_path: Path) -> None:
-    with running(fake("fence while starting", tmp_path), tmp_path) as program:
+@pytest.mark.parametrize("wish", ["fence while starting", "fence and start"])
+def test_a_journal_that_is_fenced_while_starting_ends_the_server(tmp_path: Path, wish: str) -> None:
+    with running(fake(wish, tmp_path), tmp_path) as program:
         assert program.end() == (1, b"")
 
 

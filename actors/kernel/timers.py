@@ -48,7 +48,7 @@ class Timers:
             reply.then(answered)
             self._deliver(name[0], Request(command=command), reply)
 
-        def answered(reply: LoopFuture[Answer]) -> None:
+        def answered(reply: "LoopFuture[Answer]") -> None:  # as text: it is made for each timer
             try:
                 answer = reply.get()
             except Exception:  # noqa: BLE001 - a bug, logged where it was raised

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from actors.effects.rooms import Fits, Full, TooLarge, Verdict
+from events.frozen import frozen
 
 Judge = Callable[[bytes, Sequence[str]], Verdict]
 """Says whether there is room for a slot of a key, and which idle slots have to end for it."""
@@ -28,7 +29,7 @@ class Why(Enum):
     """The slot that was started for them did not come up."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Grant:
     """Who waited has a slot."""
 
@@ -36,7 +37,7 @@ class Grant:
     slot: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Refuse:
     """Who waited gets none."""
 
@@ -44,7 +45,7 @@ class Refuse:
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Start:
     """Start a slot."""
 
@@ -52,7 +53,7 @@ class Start:
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Retire:
     """Have a slot end: it is used no more."""
 
@@ -60,7 +61,7 @@ class Retire:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Idle:
     """Call `expire` with this stamp when the slot was idle for its time."""
 

@@ -10,6 +10,7 @@ from actors.effects.exchange import Exchange
 from actors.effects.slots.book import Why
 from actors.kernel.request import Request
 from events.attachment import Attachment
+from events.frozen import frozen
 from events.pod import PodSpec
 from events.task import FailureKind
 
@@ -27,7 +28,7 @@ class SlotRules:
     """Time after which an idle process is stopped until it is needed; 0 for never."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Want:
     """A slot that is wanted, and for what."""
 
@@ -55,7 +56,7 @@ class Asked:
     """The slot, which is theirs from then on."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Start:
     """How long the start of a slot took, in nanoseconds."""
 
@@ -79,7 +80,7 @@ class NoSlot(Exception):  # noqa: N818 - said to who asked
         """Whether it did not come up in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class End:
     """How a task ended: well, or by a fault."""
 

@@ -260,7 +260,7 @@ class Slots:
         seat = self._house.seat(lease.slot)
         stays = is_kept and seat is not None and not seat.end
 
-        def stored(done: LoopFuture[Rejection | None]) -> None:
+        def stored(done: "LoopFuture[Rejection | None]") -> None:  # as text: it is made for each call
             try:
                 refused = done.get()
             except Exception as error:  # noqa: BLE001 - handed on

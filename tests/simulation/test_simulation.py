@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from random import Random
@@ -30,6 +29,7 @@ from actors.kernel.mailbox import LoopFuture
 from actors.kernel.request import Accepted, Answer
 from actors.task.commands import BeginTask
 from actors.worker.commands import DrainWorker, FreeWorker, LoseWorker
+from events.frozen import replace
 from projections import queues
 from projections.hot import Advance
 from projections.watch.hub import Hub

@@ -9,7 +9,7 @@
    The peer is a bare `grpc.aio` echo of a stream: it reads the first message and answers as many bytes.
    Neither client half-closes.
 4. Server, echo and function processes are on one core, the client on the others. Who calls functions through
-   our server is `caller.py`, which costs as little as the client of the direct call does.
+   our server is `caller.py`, which costs little more than the client of the direct call does.
 """
 
 import asyncio
